@@ -1,0 +1,1 @@
+//! Joins flows, protocols, vault and store: turns, sign-ins, effects, timers.

@@ -1,0 +1,2 @@
+//! Benchmarks: ratios against peers from one run.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The command line: configuration, environment, the real clock, network and randomness.

@@ -1,0 +1,1 @@
+//! The only place that interprets flows: definitions, expressions, steps, the engine.

@@ -1,0 +1,2 @@
+//! Development commands: tidy, requirements, ci.
+fn main() {}
