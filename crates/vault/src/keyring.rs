@@ -229,3 +229,174 @@ fn base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
         .ok()
         .map(Zeroizing::new)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "8f1b5c0ad9e2473660bb7c1f04ae93d57712c8e69a3f40bd5e21f7a80c6d94b3";
+
+    fn key(fill: u8) -> SecretSlice<u8> {
+        (0..32).map(|n| n ^ fill).collect::<Vec<u8>>().into()
+    }
+
+    fn ring(seal_with: &str, ids: &[(&str, u8)]) -> KeyRing {
+        let keys = ids
+            .iter()
+            .map(|&(id, fill)| (id.to_owned(), key(fill)))
+            .collect();
+        KeyRing::new(seal_with, keys).unwrap()
+    }
+
+    fn data_key() -> DataKey {
+        DataKey::from_random("d1", [9; 32]).unwrap()
+    }
+
+    #[track_caller]
+    fn refused(text: &str, expected: KeyFault) {
+        assert_eq!(parse_key(text).map(|_| ()), Err(expected), "{text:?}");
+    }
+
+    #[track_caller]
+    fn taken(text: &str, bytes: usize) {
+        assert_eq!(
+            parse_key(text).unwrap().expose_secret().len(),
+            bytes,
+            "{text:?}"
+        );
+    }
+
+    /// Proves: SEA-4
+    #[test]
+    fn a_missing_or_weak_key_is_refused() {
+        refused("", KeyFault::Absent);
+        refused(" \r\n\t", KeyFault::Absent);
+        refused(&HEX[..62], KeyFault::TooShort { bytes: 31 });
+        refused("c2hvcnQ=", KeyFault::TooShort { bytes: 5 });
+        refused(&"00".repeat(32), KeyFault::AllEqual);
+        refused(&"fF".repeat(64), KeyFault::AllEqual);
+        refused(&format!("{}=", "A".repeat(43)), KeyFault::AllEqual);
+        refused(
+            "correct horse battery staple, a passphrase of many words",
+            KeyFault::Unreadable,
+        );
+        refused(&HEX[..63], KeyFault::Unreadable);
+        refused(&format!("0x{HEX}"), KeyFault::Unreadable);
+        refused(&format!("{HEX}\u{0}"), KeyFault::Unreadable);
+        for example in EXAMPLE_KEYS {
+            refused(example, KeyFault::Example);
+            refused(&format!(" {example}\n"), KeyFault::Example);
+        }
+        refused(&EXAMPLE_KEYS[0].to_uppercase(), KeyFault::Example);
+        refused(
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            KeyFault::Example,
+        );
+        // The ring checks bytes again, wherever they came from.
+        for (bytes, fault) in [
+            (vec![], KeyFault::Absent),
+            (vec![1; 31], KeyFault::TooShort { bytes: 31 }),
+            (vec![1; 32], KeyFault::AllEqual),
+            ((0..32).collect(), KeyFault::Example),
+        ] {
+            let refused = KeyRing::new(
+                "k1",
+                vec![("k2".into(), key(7)), ("k1".into(), bytes.into())],
+            );
+            assert_eq!(
+                refused.map(|_| ()),
+                Err(RingFault::Refused {
+                    id: "k1".into(),
+                    fault
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_may_be_written_in_hexadecimal_or_base64() {
+        taken(HEX, 32);
+        taken(&format!("{}\n", HEX.to_uppercase()), 32);
+        taken(&format!("{HEX}{HEX}"), 64);
+        taken("jxtcCtniRzZgu3wfBK6T1XcSyOaaP0C9XiH3qAxtlLM=", 32);
+        taken("jxtcCtniRzZgu3wfBK6T1XcSyOaaP0C9XiH3qAxtlLM", 32);
+        taken("_-8cCtniRzZgu3wfBK6T1XcSyOaaP0C9XiH3qAxtlLM", 32);
+        taken("/+8cCtniRzZgu3wfBK6T1XcSyOaaP0C9XiH3qAxtlLM", 32);
+    }
+
+    #[test]
+    fn a_ring_needs_the_key_it_seals_with_and_ids_that_differ() {
+        let new = |seal_with: &str, ids: &[&str]| {
+            KeyRing::new(
+                seal_with,
+                ids.iter().map(|&id| (id.to_owned(), key(3))).collect(),
+            )
+            .map(|_| ())
+            .unwrap_err()
+        };
+        assert_eq!(
+            new("k1", &[]),
+            RingFault::NothingToSealWith { id: "k1".into() }
+        );
+        assert_eq!(
+            new("k3", &["k1", "k2"]),
+            RingFault::NothingToSealWith { id: "k3".into() }
+        );
+        assert_eq!(
+            new("k1", &["k1", "k1"]),
+            RingFault::Twice { id: "k1".into() }
+        );
+        assert_eq!(new("K1", &["K1"]), RingFault::Id(IdFault));
+    }
+
+    /// Proves in part: SEA-3 (key services, and resealing in the background, are the server's)
+    #[test]
+    fn after_a_rotation_both_keys_open_and_after_wrapping_anew_the_new_one_suffices() {
+        let before = ring("k1", &[("k1", 1)])
+            .wrap("acme", &data_key(), [1; 12])
+            .unwrap();
+        let rotating = ring("k2", &[("k1", 1), ("k2", 2)]);
+        assert_eq!(rotating.is_outdated(&before), Ok(true));
+        let opened = rotating.unwrap("acme", &before).unwrap();
+        assert_eq!((opened.id(), opened.bytes()), ("d1", [9; 32].as_slice()));
+
+        let after = rotating.wrap("acme", &opened, [2; 12]).unwrap();
+        assert_eq!(rotating.is_outdated(&after), Ok(false));
+        let alone = ring("k2", &[("k2", 2)]);
+        assert_eq!(alone.unwrap("acme", &after).unwrap().bytes(), [9; 32]);
+        assert_eq!(
+            alone.unwrap("acme", &before).map(|_| ()),
+            Err(OpenFault::UnknownKey { id: "k1".into() })
+        );
+    }
+
+    #[test]
+    fn a_wrapped_key_opens_for_its_organization_only_and_never_when_altered() {
+        let ring = ring("k1", &[("k1", 1)]);
+        let wrapped = ring.wrap("acme", &data_key(), [1; 12]).unwrap();
+        assert_eq!(
+            ring.unwrap("acm", &wrapped).map(|_| ()),
+            Err(OpenFault::NotGenuine)
+        );
+        for at in 0..wrapped.len() {
+            let mut altered = wrapped.clone();
+            altered[at] ^= 1;
+            assert!(ring.unwrap("acme", &altered).is_err(), "byte {at} altered");
+            assert!(
+                ring.unwrap("acme", &wrapped[..at]).is_err(),
+                "cut to {at} bytes"
+            );
+        }
+    }
+
+    #[test]
+    fn debug_and_messages_show_no_key() {
+        let shown = format!("{:?} {:?}", ring("k1", &[("k1", 1)]), data_key());
+        assert_eq!(
+            shown,
+            "KeyRing { seal_with: \"k1\", keys: [\"k1\"] } DataKey { id: \"d1\", .. }"
+        );
+        let message = parse_key("not-a-key-but-secret!").unwrap_err().to_string();
+        assert_eq!(message, "the key is neither hexadecimal nor base64");
+    }
+}

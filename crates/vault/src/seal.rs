@@ -74,7 +74,7 @@ impl DataKey {
         nonce: [u8; NONCE_BYTES],
     ) -> Result<Vec<u8>, SealFault> {
         let header = header(VALUE, &[&self.id]);
-        self.sealing.seal(header, &self.bound(place), plain, nonce)
+        self.sealing.seal(&header, &self.bound(place), plain, nonce)
     }
 
     /// Opens what [`seal`](DataKey::seal) made at the same place with the same key.
@@ -191,7 +191,7 @@ impl SealingKey {
     /// Appends nonce, ciphertext and tag to `header`.
     fn seal(
         &self,
-        header: Vec<u8>,
+        header: &[u8],
         bound: &[u8],
         plain: &[u8],
         nonce: [u8; NONCE_BYTES],
@@ -200,7 +200,7 @@ impl SealingKey {
         let start = header.len() + NONCE_BYTES;
         // Reserved at once: growing would leave a copy of the plain text behind (SEA-7).
         let mut sealed = Zeroizing::new(Vec::with_capacity(start + plain.len() + TAG_BYTES));
-        sealed.extend_from_slice(&header);
+        sealed.extend_from_slice(header);
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(plain);
         let tag = key
@@ -243,7 +243,7 @@ pub(crate) fn wrap(
 ) -> Result<Vec<u8>, SealFault> {
     let header = header(WRAPPED_KEY, &[id, &data_key.id]);
     with.seal(
-        header,
+        &header,
         &wrapped_for(organization, id, &data_key.id),
         data_key.bytes(),
         nonce,
