@@ -145,7 +145,7 @@ fn journeys(root: &Path) -> Result<(), Failure> {
     // With the features that the tests were built with, so that nothing is built twice.
     cargo(root, &["build", "--workspace", "--all-targets"]).run()?;
     let files = journey_files(&root.join("e2e/journeys"))?;
-    let mut arguments = vec!["--test", "--test-reporter=spec"];
+    let mut arguments = vec!["--test", "--test-concurrency=1", "--test-reporter=spec"];
     arguments.extend(files.iter().map(String::as_str));
     Process::new(root, "node", &arguments)
         .env("USHER_BIN", program(root))
