@@ -6,8 +6,33 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::process::{Process, is_installed};
 
-/// Programs that the checks start, and the Debian package that brings each.
-const PROGRAMS: &[(&str, &str)] = &[("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
+/// A program that the checks start.
+struct Program {
+    /// What it may be called, any of them.
+    names: &'static [&'static str],
+    /// The environment variable that may name it instead.
+    variable: Option<&'static str>,
+    /// The Debian package that brings it.
+    package: &'static str,
+}
+
+const PROGRAMS: &[Program] = &[
+    Program {
+        names: &["node"],
+        variable: None,
+        package: "nodejs",
+    },
+    Program {
+        names: &["npm"],
+        variable: None,
+        package: "npm",
+    },
+    Program {
+        names: &["chromium", "chromium-browser"],
+        variable: Some("CHROMIUM"),
+        package: "chromium",
+    },
+];
 
 /// Folders with npm packages.
 const NPM_FOLDERS: &[&str] = &["web", "e2e"];
@@ -24,11 +49,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
 }
 
 fn install_programs(root: &Path) -> Result<(), Failure> {
-    let missing: Vec<&str> = PROGRAMS
-        .iter()
-        .filter(|(program, _)| !is_installed(program))
-        .map(|(_, package)| *package)
-        .collect();
+    let missing = PROGRAMS.iter().filter(|program| !program.is_there());
+    let missing: Vec<&str> = missing.map(|program| program.package).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -37,6 +59,15 @@ fn install_programs(root: &Path) -> Result<(), Failure> {
     apt(root, &root_prefix, &["update", "--quiet"])?;
     let install = ["install", "--quiet", "--yes", "--no-install-recommends"];
     apt(root, &root_prefix, &[&install[..], &missing].concat())
+}
+
+impl Program {
+    fn is_there(&self) -> bool {
+        let named = self
+            .variable
+            .is_some_and(|name| std::env::var_os(name).is_some());
+        named || self.names.iter().any(|name| is_installed(name))
+    }
 }
 
 /// What to put before `apt-get` so that it may install: nothing for root, else `sudo`.

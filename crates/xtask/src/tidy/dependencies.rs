@@ -65,6 +65,12 @@ const PLACES: &[Place] = &[
         why: "connections outwards are made in one place (EGR-1)",
     },
     Place {
+        packages: &["socket2", "mio"],
+        only_in: &["server", "cli"],
+        tests_of: &[],
+        why: "sockets are opened where we listen or connect",
+    },
+    Place {
         packages: &["aws-lc-rs"],
         only_in: &["jose", "vault"],
         tests_of: &[],
