@@ -52,13 +52,7 @@ impl Provider {
 
     /// Who sends this bearer token; RFC 6750 §3.1 otherwise. Only the header counts.
     fn bearer(&self, request: &Request, now: Timestamp) -> Result<(&Grant, &Person), Response> {
-        let header = request
-            .header("authorization")
-            .ok_or_else(|| unauthorized(""))?;
-        let token = header
-            .split_once(' ')
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let (_, token) = token.ok_or_else(|| unauthorized(""))?;
+        let token = request.bearer_token().ok_or_else(|| unauthorized(""))?;
         let invalid = || unauthorized(", error=\"invalid_token\"");
         let grant = self.ledger.bearer(token, now).ok_or_else(invalid)?;
         let person = self.person(&grant.person).ok_or_else(invalid)?;

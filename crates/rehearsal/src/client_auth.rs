@@ -119,7 +119,12 @@ impl Provider {
         let fresh = now < expires && expires <= after(now, ASSERTION_LIFE);
         let jti = text(&claims, "jti")?.to_owned();
         let good = about_itself && for_us && named_alike && fresh;
-        (good && self.assertions.insert((client.id.clone(), jti))).then_some(client)
+        let unused = good
+            && self
+                .assertions
+                .insert((client.id.clone(), jti), expires)
+                .is_none();
+        unused.then_some(client)
     }
 }
 

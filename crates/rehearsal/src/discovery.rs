@@ -33,11 +33,11 @@ impl Provider {
         if self.config.sends_iss {
             document["authorization_response_iss_parameter_supported"] = Value::Bool(true);
         }
-        Response::of_json(200, &document)
+        Response::of_json(200, &document).cacheable()
     }
 
     /// RFC 7517 §5.
     pub(crate) fn key_set(&self) -> Response {
-        Response::of_json(200, &self.keys.document())
+        Response::of_json(200, &self.keys.document()).cacheable()
     }
 }

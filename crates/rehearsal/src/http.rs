@@ -83,6 +83,12 @@ impl Request {
         values.next().is_none().then_some(value)
     }
 
+    /// The token of an `Authorization: Bearer` header (RFC 6750 §2.1), the only place for one.
+    pub(crate) fn bearer_token(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token)
+    }
+
     pub(crate) fn query_pairs(&self) -> Vec<(String, String)> {
         form_urlencoded::parse(self.query.as_bytes())
             .into_owned()
@@ -109,8 +115,10 @@ impl fmt::Debug for Request {
 fn split(address: &str) -> (String, String) {
     let address = address.split('#').next().unwrap_or_default();
     let local = match address.split_once("://") {
-        Some((_, rest)) => rest.find(['/', '?']).map_or("/", |at| &rest[at..]),
-        None => address,
+        Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
+            rest.find(['/', '?']).map_or("/", |at| &rest[at..])
+        }
+        _ => address,
     };
     let (path, query) = local.split_once('?').unwrap_or((local, ""));
     let path = if path.is_empty() { "/" } else { path };
@@ -168,6 +176,13 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// May be kept by caches, without a word on how long.
+    pub(crate) fn cacheable(mut self) -> Self {
+        self.headers.retain(|(name, _)| name != "cache-control");
+        self
+    }
+
+    /// Must not be kept by caches, as everything but public documents.
     pub(crate) fn empty(status: u16) -> Self {
         let headers = vec![("cache-control".to_owned(), "no-store".to_owned())];
         Self {

@@ -1,6 +1,6 @@
 //! The provider: its state, and the way of a request through it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use jose::Alg;
@@ -46,8 +46,8 @@ pub struct Provider {
     pub(crate) keys: Keys,
     pub(crate) mint: Mint,
     pub(crate) ledger: Ledger,
-    /// `jti` of client assertions that were used.
-    pub(crate) assertions: BTreeSet<(String, String)>,
+    /// Client and `jti` of assertions that were used, until they expire.
+    pub(crate) assertions: BTreeMap<(String, String), Timestamp>,
     pub(crate) signs_in: Option<String>,
     log: Log,
     answered: u64,
@@ -77,7 +77,7 @@ impl Provider {
             keys,
             mint: Mint::new(config.seed),
             ledger: Ledger::default(),
-            assertions: BTreeSet::new(),
+            assertions: BTreeMap::new(),
             signs_in: None,
             log: Log::default(),
             answered: 0,
@@ -108,7 +108,8 @@ impl Provider {
     /// Lets a person go through the sign-in page in one go, as their [`Behaviour`] has it, and
     /// gives the address of the client to which the browser is sent: with a code, or an error.
     ///
-    /// `address` is the authorization request, absolute or beginning with `/`.
+    /// `address` is the authorization request, absolute or beginning with `/`. It is seen as the
+    /// `POST` of the page's form.
     ///
     /// # Errors
     /// [`NoRedirect`] when the browser stays here; also when there is no such person.
@@ -277,7 +278,7 @@ impl Provider {
     }
 
     fn bearer_subject(&self, request: &Request, now: Timestamp) -> Option<String> {
-        let token = request.header("authorization")?.strip_prefix("Bearer ")?;
+        let token = request.bearer_token()?;
         let grant = self.ledger.bearer(token, now)?;
         self.person(&grant.person)
             .map(|person| person.subject().to_owned())
@@ -287,6 +288,7 @@ impl Provider {
         self.answered += 1;
         if self.answered.is_multiple_of(1024) {
             self.ledger.sweep(now);
+            self.assertions.retain(|_, expires| now < *expires);
         }
     }
 }

@@ -1,7 +1,5 @@
 //! A client that plays against the provider, as the tests need it.
 
-#![expect(dead_code, reason = "each test file uses another part of it")]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
@@ -11,24 +9,24 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-pub const ISSUER: &str = "https://login.example/tenant";
-pub const CALLBACK: &str = "https://usher.example/oauth-callback/acme/corp";
-pub const SECRET: &str = "a secret of at least thirty-two bytes, & = + %";
-pub const VERIFIER: &str = "verifier-verifier-verifier-verifier-verifier";
-pub const SCOPES: &str = "openid profile email offline_access";
+pub(crate) const ISSUER: &str = "https://login.example/tenant";
+pub(crate) const CALLBACK: &str = "https://usher.example/oauth-callback/acme/corp";
+pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes, & = + %";
+pub(crate) const VERIFIER: &str = "verifier-verifier-verifier-verifier-verifier";
+pub(crate) const SCOPES: &str = "openid profile email offline_access";
 
 /// One client, one provider, one clock.
-pub struct Play {
-    pub provider: Provider,
-    pub now: Timestamp,
+pub(crate) struct Play {
+    pub(crate) provider: Provider,
+    pub(crate) now: Timestamp,
 }
 
 impl Play {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let client = Client::new("usher", ClientAuth::Basic(SECRET.into()), CALLBACK);
         let mut config = Config::new(ISSUER, [7; 32]).with(client);
         change(&mut config);
@@ -39,21 +37,21 @@ impl Play {
         }
     }
 
-    pub fn wait(&mut self, seconds: i64) {
+    pub(crate) fn wait(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
     }
 
-    pub fn send(&mut self, request: &Request) -> Response {
+    pub(crate) fn send(&mut self, request: &Request) -> Response {
         self.provider.answer(request, self.now)
     }
 
-    pub fn at(&mut self, endpoint: Endpoint) -> Response {
+    pub(crate) fn at(&mut self, endpoint: Endpoint) -> Response {
         let address = self.provider.address(endpoint);
         self.send(&Request::get(&address))
     }
 
     /// The authorization request, with these parameters set anew or, when empty, left out.
-    pub fn ask(&self, changes: &[(&str, &str)]) -> String {
+    pub(crate) fn ask(&self, changes: &[(&str, &str)]) -> String {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
         let usual = [
             ("client_id", "usher"),
@@ -77,17 +75,17 @@ impl Play {
     }
 
     /// Signs a person in and gives the parameters of the callback.
-    pub fn sign_in(&mut self, person: &str) -> Callback {
+    pub(crate) fn sign_in(&mut self, person: &str) -> Callback {
         let ask = self.ask(&[]);
         Callback::read(&self.provider.authorize_as(&ask, person, self.now).unwrap())
     }
 
-    pub fn post(&mut self, endpoint: Endpoint, form: &[(&str, &str)]) -> Response {
+    pub(crate) fn post(&mut self, endpoint: Endpoint, form: &[(&str, &str)]) -> Response {
         let address = self.provider.address(endpoint);
         self.send(&Request::post(&address, form).basic("usher", SECRET))
     }
 
-    pub fn redeem(&mut self, code: &str) -> Response {
+    pub(crate) fn redeem(&mut self, code: &str) -> Response {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -97,7 +95,7 @@ impl Play {
         self.post(Endpoint::Token, &form)
     }
 
-    pub fn refresh(&mut self, token: &str) -> Response {
+    pub(crate) fn refresh(&mut self, token: &str) -> Response {
         self.post(
             Endpoint::Token,
             &[("grant_type", "refresh_token"), ("refresh_token", token)],
@@ -105,23 +103,23 @@ impl Play {
     }
 
     /// Tokens of a person who signs in now.
-    pub fn tokens(&mut self, person: &str) -> Value {
+    pub(crate) fn tokens(&mut self, person: &str) -> Value {
         let code = self.sign_in(person).need("code");
         let answer = self.redeem(&code);
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
     }
 
-    pub fn bearer(&mut self, endpoint: Endpoint, query: &str, token: &str) -> Response {
+    pub(crate) fn bearer(&mut self, endpoint: Endpoint, query: &str, token: &str) -> Response {
         let address = format!("{}{query}", self.provider.address(endpoint));
         self.send(&Request::get(&address).bearer(token))
     }
 
-    pub fn keys(&mut self) -> KeySet {
+    pub(crate) fn keys(&mut self) -> KeySet {
         KeySet::parse(&self.at(Endpoint::Keys).body).unwrap()
     }
 
-    pub fn verify(&mut self, token: &str, alg: Alg) -> Result<Verified, jose::Fault> {
+    pub(crate) fn verify(&mut self, token: &str, alg: Alg) -> Result<Verified, jose::Fault> {
         let keys = if alg == Alg::HS256 {
             KeySet::from_secret(SECRET.as_bytes())
         } else {
@@ -137,16 +135,16 @@ impl Play {
 }
 
 /// What came back to the client.
-pub struct Callback(pub Vec<(String, String)>);
+pub(crate) struct Callback(pub(crate) Vec<(String, String)>);
 
 impl Callback {
-    pub fn read(location: &str) -> Self {
+    pub(crate) fn read(location: &str) -> Self {
         assert!(location.starts_with(CALLBACK), "{location}");
         let url = Url::parse(location).unwrap();
         Self(url.query_pairs().into_owned().collect())
     }
 
-    pub fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         self.0
             .iter()
             .filter(|(n, _)| n == name)
@@ -154,30 +152,25 @@ impl Callback {
             .collect()
     }
 
-    pub fn one(&self, name: &str) -> Option<&str> {
+    pub(crate) fn one(&self, name: &str) -> Option<&str> {
         self.all(name).first().copied()
     }
 
-    pub fn need(&self, name: &str) -> String {
+    pub(crate) fn need(&self, name: &str) -> String {
         self.one(name).unwrap().to_owned()
     }
 }
 
 /// A member of a JSON answer, as text.
-pub fn text(value: &Value, name: &str) -> String {
+pub(crate) fn text(value: &Value, name: &str) -> String {
     value[name]
         .as_str()
         .unwrap_or_else(|| panic!("{name} in {value}"))
         .to_owned()
 }
 
-/// The claims of a token that is not trusted.
-pub fn peek(token: &str) -> String {
-    part(token, 1)
-}
-
 /// Header or claims of a token that is not trusted, as text.
-pub fn part(token: &str, at: usize) -> String {
+pub(crate) fn part(token: &str, at: usize) -> String {
     let part = token.split('.').nth(at).unwrap();
     String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }

@@ -1,15 +1,7 @@
 //! The honest provider: what it does for a client that does everything right, and refuses otherwise.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test may fail by panicking"
-)]
-
-mod play;
-
+use crate::play::{CALLBACK, Callback, ISSUER, Play, SCOPES, SECRET, VERIFIER, part, text};
 use jose::Alg;
-use play::{CALLBACK, Callback, ISSUER, Play, SECRET, VERIFIER, part, text};
 use rehearsal::{
     Behaviour, Client, ClientAuth, Config, Endpoint, Error, NoRedirect, Provider, Request, Rotation,
 };
@@ -25,7 +17,7 @@ fn a_code_becomes_tokens_whose_id_token_verifies() {
         let answer = play.redeem(&back.need("code")).json();
         assert_eq!(answer["token_type"], "Bearer");
         assert_eq!(answer["expires_in"], 3600);
-        assert_eq!(answer["scope"], play::SCOPES);
+        assert_eq!(answer["scope"], SCOPES);
 
         let verified = play.verify(&text(&answer, "id_token"), alg).unwrap();
         let claim = |name: &str| verified.claims.get(name).unwrap_or_default();
@@ -259,7 +251,8 @@ fn a_program_can_pass_the_page_by_hint_or_by_setting() {
 
 #[test]
 fn a_client_proves_itself_in_its_registered_way_only() {
-    let ways: [(&str, fn(Request) -> Request); 4] = [
+    type Prove = fn(Request) -> Request;
+    let ways: [(&str, Prove); 4] = [
         ("basic", |request| request.basic("usher", SECRET)),
         ("wrong", |request| request.basic("usher", "wrong")),
         ("raw", |request| {
