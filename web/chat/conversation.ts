@@ -55,8 +55,8 @@ function read(answer: Answer, base: string, skew: Skew): Conversation {
   };
 }
 
-/** From the `Date` header, exact to a second: enough for a countdown. */
+/** From the `Date` header. It is cut to the second: its end counts, so no countdown promises too much. */
 function skewOf(response: Response): Skew {
   const date = Date.parse(response.headers.get('date') ?? '');
-  return Number.isNaN(date) ? 0 : date - Date.now();
+  return Number.isNaN(date) ? 0 : date + 999 - Date.now();
 }
