@@ -123,17 +123,17 @@ fn join(now: Timestamp, random: [u8; 16]) -> [u8; BYTES] {
 }
 
 /// Writes `bytes` without prefix.
-pub(crate) fn write(f: &mut impl fmt::Write, bytes: &[u8; BYTES]) -> fmt::Result {
+fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8; BYTES]) -> fmt::Result {
     let (mut bits, mut held) = (0_u32, 0_u32);
     for byte in bytes {
         bits = (bits << 8) | u32::from(*byte);
         held += 8;
         while held >= 5 {
             held -= 5;
-            f.write_char(letter(bits >> held))?;
+            fmt::Write::write_char(f, letter(bits >> held))?;
         }
     }
-    f.write_char(letter(bits << (5 - held)))
+    fmt::Write::write_char(f, letter(bits << (5 - held)))
 }
 
 fn letter(bits: u32) -> char {
@@ -156,7 +156,7 @@ fn decode(text: &str) -> Option<[u8; BYTES]> {
         }
     }
     // One id, one text: the spare bits are zero.
-    (bits & 15 == 0).then_some(bytes)
+    (bits.trailing_zeros() >= 4).then_some(bytes)
 }
 
 fn value(letter: u8) -> Option<u32> {

@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn a_document_goes_through_as_it_stands() {
         let json = Json::parse(r#"{"b":1.50,"a":[null]}"#).unwrap();
-        let outer = serde_json::to_string(&[json.clone()]).unwrap();
+        let outer = serde_json::to_string(std::slice::from_ref(&json)).unwrap();
         assert_eq!(outer, r#"[{"b":1.50,"a":[null]}]"#);
         assert_eq!(serde_json::from_str::<Vec<Json>>(&outer).unwrap(), [json]);
     }

@@ -36,6 +36,7 @@ pub mod monitor;
 mod organization;
 pub mod outbox;
 pub mod sign_ins;
+mod sqlite;
 pub mod timers;
 pub mod versions;
 
@@ -50,7 +51,7 @@ pub use grants::{Grant, GrantMeta, Grants, NewSeal};
 pub use id::{ActivityId, AttemptId, ConversationId, GrantId, OutboxId, SessionId, VersionId};
 pub use json::{Json, NotJson};
 pub use keys::{KeyStore, WrappedKey};
-pub use maintenance::{Maintenance, Sweep, Swept};
+pub use maintenance::{Counters, Maintenance, Sweep, Swept};
 pub use monitor::{ConversationRow, Monitor, TurnSteps};
 pub use organization::{NotAnOrganization, Organization};
 pub use outbox::{NewOutbox, Outbox, OutboxItem};

@@ -14,6 +14,9 @@ pub trait Maintenance: Send + Sync {
 
     /// Whether the store can be read and written at this moment.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// What this process has done since it opened the store.
+    fn counters(&self) -> Counters;
 }
 
 /// What to sweep.
@@ -33,4 +36,13 @@ pub struct Swept {
     pub attempts: u64,
     /// Whether the limit was met, so that there may be more.
     pub more: bool,
+}
+
+/// What was done so far. The fewer transactions a write takes, the better the groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Writes that were asked for.
+    pub writes: u64,
+    /// Commits that they took.
+    pub transactions: u64,
 }
