@@ -11,6 +11,26 @@
 //! broken one it does what its [`Faults`] say. It plays people ([`people::scripted`]) who deny,
 //! untick, or walk away. It is no provider for real people: nobody types a password here.
 //!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use rehearsal::{Client, ClientAuth, Config, Endpoint, Fault, Provider, Request, fault::Http};
+//!
+//! let callback = "http://127.0.0.1:3978/oauth-callback/acme/corp";
+//! let client = Client::new("usher", ClientAuth::None, callback);
+//! let mut provider = Provider::new(Config::new("http://127.0.0.1:4000", [0; 32]).with(client))?;
+//! let now = "2026-11-22T10:00:00Z".parse()?;
+//!
+//! let request = Request::get(&provider.address(Endpoint::Discovery));
+//! assert_eq!(provider.answer(&request, now).json()["issuer"], "http://127.0.0.1:4000");
+//!
+//! let busy = Http::Status { status: 503, retry_after_s: Some(5) };
+//! provider.faults.once(Fault::Http(Endpoint::Discovery, busy));
+//! assert_eq!(provider.answer(&request, now).status, 503);
+//! assert_eq!(provider.count(Endpoint::Discovery), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Where to add: a person in [`people`]; a fault in [`fault`], whose `match`es then lead you; an
 //! endpoint in [`Endpoint`].
 
