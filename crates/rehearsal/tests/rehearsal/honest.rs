@@ -653,3 +653,9 @@ fn people_can_be_read_from_data() {
     let ask = play.ask(&[("client_id", "second")]);
     assert!(play.provider.authorize_as(&ask, "zoe", play.now).is_ok());
 }
+
+#[test]
+fn a_provider_can_stand_behind_a_lock_of_any_runtime() {
+    fn crosses_threads<T: Send + Sync + 'static>(_: &T) {}
+    crosses_threads(&Play::new().provider);
+}
