@@ -11,6 +11,7 @@ client_id: ${client_id}
 client_secret: \${CORP_CLIENT_SECRET}
 client_auth: basic
 scopes: [openid, profile, email, offline_access]
+prompt: consent
 additional_claims: preferred_username
 require_verified_email: true
 allowed_origins: [${issuer}]

@@ -17,7 +17,7 @@ for (const { name, open } of SCENES) {
     const scene = await open(t);
     const person = await visitor(t, browser);
     const chat = await askedToSignIn(scene, person);
-    await tabTo(chat.page, 'Sign In');
+    await tabTo(chat.page, 'Sign in', '#waiting a');
     const opened = person.context.waitForEvent('page');
     await chat.page.keyboard.press('Enter');
     const signIn = await opened;
@@ -26,6 +26,17 @@ for (const { name, open } of SCENES) {
     await signIn.keyboard.press('Enter');
     await chat.says('Ann, you have 2 trips');
     await tabTo(chat.page, '', '[data-id="webchat-sendbox-input"]');
+  });
+
+  test(`the card itself can be used with the keyboard alone (${name})`, async (t) => {
+    const scene = await open(t);
+    const person = await visitor(t, browser);
+    const chat = await askedToSignIn(scene, person);
+    await tabTo(chat.page, '', '.webchat__basic-transcript');
+    await chat.page.keyboard.press('Enter');
+    const opened = person.context.waitForEvent('page');
+    await chat.page.keyboard.press('Enter');
+    await (await opened).getByRole('button', { name: /Ann Archer/ }).waitFor();
   });
 
   test(`a person cancels with the keyboard alone (${name})`, async (t) => {

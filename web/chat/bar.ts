@@ -15,6 +15,7 @@ const SOON = 30;
 export class Bar {
   readonly #bar = part('bar', HTMLElement);
   readonly #waiting = part('waiting', HTMLElement);
+  readonly #open = part('open-sign-in', HTMLAnchorElement);
   readonly #code = part('code-form', HTMLFormElement);
   readonly #codeField = part('code', HTMLInputElement);
   readonly #codeTrouble = part('code-trouble', HTMLElement);
@@ -39,8 +40,10 @@ export class Bar {
     });
   }
 
-  show(status: Status, skew: Skew): void {
+  show(status: Status, link: string | null, skew: Skew): void {
     this.#waiting.hidden = status.typing !== 'blocked';
+    this.#open.hidden = link === null;
+    if (link) this.#open.href = link;
     this.#code.hidden = status.typing !== 'code';
     this.#showAccount(status);
     this.#showTime(status, skew);

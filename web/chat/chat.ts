@@ -8,8 +8,10 @@
 import { part } from '../shared/page';
 import { Bar } from './bar';
 import { openConversation, type Conversation, type Place } from './conversation';
+import { field } from './field';
+import { signInLink } from './link';
 import { onSchemeChange, styleOptions } from './look';
-import { AT_FIRST, statusMiddleware, type Status } from './status';
+import { AT_FIRST, statusIn } from './status';
 import { Trouble, watchConnection } from './trouble';
 
 /** Set before a reload that shall begin a new conversation; of this tab only. */
@@ -23,16 +25,19 @@ start().catch(() => trouble.show('unreachable'));
 async function start(): Promise<void> {
   const place = readPlace();
   const fresh = takeFresh(place);
-  show(await openConversation(place, fresh));
+  show(await openConversation(place, fresh), place);
 }
 
-function show({ directLine: options, userId, skew }: Conversation): void {
+function show({ directLine: options, userId, skew }: Conversation, { base }: Place): void {
   if (!WebChat) throw new Error('Web Chat did not load');
   const { createDirectLine, createStore, renderWebChat } = WebChat;
   const directLine = createDirectLine(options);
-  let status: Status = AT_FIRST;
-  const store = createStore({}, statusMiddleware((newest) => {
-    status = newest;
+  let status = AT_FIRST;
+  let link: string | null = null;
+  const ours = new URL(`${base}/sign-in/`, window.location.origin);
+  const store = createStore({}, watchActivities((activity) => {
+    status = statusIn(activity) ?? status;
+    link = signInLink(activity, ours) ?? link;
     drawSoon();
   }));
   const bar = new Bar({
@@ -49,7 +54,7 @@ function show({ directLine: options, userId, skew }: Conversation): void {
       role: 'main',
       styleOptions: styleOptions(status.typing !== 'open'),
     }, part('web-chat', HTMLElement));
-    bar.show(status, skew);
+    bar.show(status, link, skew);
     root.dataset['typing'] = status.typing;
     root.setAttribute('aria-busy', 'false');
   };
@@ -59,7 +64,15 @@ function show({ directLine: options, userId, skew }: Conversation): void {
   watchConnection(directLine, trouble);
 }
 
-/** A replay brings many statuses in a row; only the last is worth drawing. */
+/** A middleware of Web Chat's store that shows us each activity and lets everything pass. */
+function watchActivities(take: (activity: unknown) => void): WebChatMiddleware {
+  return () => (next) => (action) => {
+    if (action.type === 'DIRECT_LINE/INCOMING_ACTIVITY') take(field(action.payload, 'activity'));
+    return next(action);
+  };
+}
+
+/** A replay brings many activities in a row; only the state after the last is worth drawing. */
 function once(draw: () => void): () => void {
   let pending = false;
   return () => {

@@ -1,5 +1,6 @@
 /** What the server says about the conversation's sign-in: the newest `usher/status` event. */
 import { instant } from '../shared/countdown';
+import { field } from './field';
 
 export interface Status {
   readonly typing: 'open' | 'blocked' | 'code';
@@ -16,19 +17,8 @@ export interface Prompt {
 
 export const AT_FIRST: Status = { typing: 'open', signedIn: false, account: null, prompt: null };
 
-/** A middleware of Web Chat's store that hands each status to `take` and lets everything pass. */
-export function statusMiddleware(take: (status: Status) => void): WebChatMiddleware {
-  return () => (next) => (action) => {
-    if (action.type === 'DIRECT_LINE/INCOMING_ACTIVITY') {
-      const status = parse(field(action.payload, 'activity'));
-      if (status) take(status);
-    }
-    return next(action);
-  };
-}
-
 /** Nothing, unless the activity is an event of ours. Of a value we cannot read, the harmless half counts. */
-function parse(activity: unknown): Status | null {
+export function statusIn(activity: unknown): Status | null {
   if (field(activity, 'type') !== 'event' || field(activity, 'name') !== 'usher/status') return null;
   const value = field(activity, 'value');
   const typing = field(value, 'typing');
@@ -47,8 +37,4 @@ function prompt(value: unknown): Prompt | null {
 
 function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
