@@ -7,13 +7,20 @@
 //! To add a step kind: write `steps/<kind>.rs`, whose doc comment is its page in the manual, give it a line in
 //! `steps/mod.rs` and a member in `definition/file.rs`; then the compiler and `tests/transcripts.rs` lead on.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 pub mod definition;
 pub mod engine;
 
 mod effect;
 mod env;
 mod event;
+mod exception;
+mod expr;
+mod names;
 mod session;
+mod steps;
+mod texts;
 mod turn;
 mod value;
 

@@ -141,6 +141,38 @@ impl Value {
         }
     }
 
+    /// Bytes and elements, or `None` if there are more than `most`, or more levels than [`MAX_DEPTH`].
+    ///
+    /// Counts what is shared as often as it stands there, as storing does.
+    pub(crate) fn weight(&self, most: usize) -> Option<usize> {
+        self.weigh(most, 0)
+    }
+
+    fn weigh(&self, most: usize, depth: usize) -> Option<usize> {
+        let own = match self {
+            Value::Text(text) => text.len(),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::List(_)
+            | Value::Map(_)
+            | Value::Token(_) => 0,
+        };
+        let mut weight = own + 8;
+        let mut add = |name: usize, value: &Value| {
+            weight += name + value.weigh(most.checked_sub(weight + name)?, depth + 1)?;
+            Some(())
+        };
+        match self {
+            Value::List(items) => items.iter().try_for_each(|item| add(0, item))?,
+            Value::Map(fields) => fields
+                .iter()
+                .try_for_each(|(name, item)| add(name.len(), item))?,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Token(_) => {}
+        }
+        (weight <= most && depth < MAX_DEPTH).then_some(weight)
+    }
+
     /// From JSON that came from outside. Never gives a token.
     fn from_json(json: serde_json::Value, depth: usize) -> Self {
         use serde_json::Value as Json;

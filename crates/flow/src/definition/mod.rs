@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+mod check;
 mod file;
 mod program;
 
+pub(crate) use check::{Checker, transpose};
 pub use file::{
     AskFile, ButtonFile, CardFile, FlowFile, GetUserIdentityFile, HttpFile, PostActionFile,
     RouteFile, Routes, SignInFile, Starts, StepFile,
 };
 pub use program::Program;
+pub(crate) use program::{Flow, Node, Route, Target};
 
 /// Something a designer has to mend.
 #[derive(Clone, Debug, PartialEq, Eq)]
