@@ -1,0 +1,1 @@
+//! Tables of workspaces and their mistakes.
