@@ -34,3 +34,40 @@ pub(crate) fn decode_into<'b>(
         Err(_) => Err(Malformed),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 7515, appendix C, and every length of the last group.
+    #[test]
+    fn bytes_are_written_without_padding_and_read_back() {
+        for (bytes, text) in [
+            (&[3, 236, 255, 224, 193][..], "A-z_4ME"),
+            (b"", ""),
+            (b"f", "Zg"),
+            (b"fo", "Zm8"),
+            (b"foo", "Zm9v"),
+        ] {
+            assert_eq!(encode(bytes), text);
+            assert_eq!(decode(text).as_deref(), Ok(bytes));
+            let mut buffer = [0; 12];
+            assert_eq!(decode_into(text, &mut buffer), Some(Ok(bytes)));
+        }
+    }
+
+    #[test]
+    fn any_other_spelling_is_refused() {
+        for text in [
+            "Zg==", "Zg=", "Zh", "Zm9", "Z", "Zm9vZ", "A+z/", "Zm 9v", "Zm9v\n", "Zm9é", "=",
+        ] {
+            assert_eq!(decode(text), Err(Malformed), "{text}");
+            assert_eq!(
+                decode_into(text, &mut [0; 12]),
+                Some(Err(Malformed)),
+                "{text}"
+            );
+        }
+        assert_eq!(decode_into("AAAA", &mut [0; 4]), None);
+    }
+}

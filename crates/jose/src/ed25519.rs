@@ -50,3 +50,27 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
         0xfc, 0x05,
     ],
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_and_second_spellings_of_points_are_refused() {
+        let plus = |mut y: [u8; 32], sign: u8| {
+            y[31] |= sign;
+            y
+        };
+        let mut prime_and_one = PRIME;
+        prime_and_one[0] += 1;
+        for y in SMALL_ORDER.into_iter().chain([PRIME, prime_and_one]) {
+            assert!(!is_sound(&y) && !is_sound(&plus(y, 0x80)), "{y:x?}");
+        }
+        assert!(!is_sound(&[0xff; 32]));
+        // The base point, and the greatest y that is left.
+        assert!(is_sound(&[0x66; 32]));
+        let mut greatest = PRIME;
+        greatest[0] -= 2;
+        assert!(is_sound(&greatest) && is_sound(&plus(greatest, 0x80)));
+    }
+}

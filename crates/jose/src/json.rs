@@ -675,3 +675,137 @@ fn is_finite(number: &str) -> bool {
 fn narrow(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(text: &str, limits: Limits) -> Result<Value, JsonFault> {
+        parse_with(text.as_bytes(), limits).map(Value::Object)
+    }
+
+    #[test]
+    fn strings_are_read_with_their_escapes_resolved() {
+        for (text, expected) in [
+            (r#"{"a":"\"\\\/\b\f\n\r\t"}"#, Ok("\"\\/\u{8}\u{c}\n\r\t")),
+            (r#"{"\u0061":"\u00e9\u20AC"}"#, Ok("é€")),
+            (r#"{"a":"x\ud83d\ude00y"}"#, Ok("x😀y")),
+            (r#"{"a":"\u0000"}"#, Ok("\0")),
+            (r#"{"a":"😀"}"#, Ok("😀")),
+            (r#"{"a":""}"#, Ok("")),
+            (r#"{"a":"\ud83d"}"#, Err(JsonFault::Escape)),
+            (r#"{"a":"\ud83d\n"}"#, Err(JsonFault::Escape)),
+            (r#"{"a":"\ud83d\ud83d"}"#, Err(JsonFault::Escape)),
+            (r#"{"a":"\ude00\ud83d"}"#, Err(JsonFault::Escape)),
+            (r#"{"a":"\x41"}"#, Err(JsonFault::Escape)),
+            (r#"{"a":"\u12"}"#, Err(JsonFault::Escape)),
+            (r#"{"a":"\u+123"}"#, Err(JsonFault::Escape)),
+            (r#"{"a":"\U0041"}"#, Err(JsonFault::Escape)),
+            (r#"{"a":"\u00é"}"#, Err(JsonFault::Escape)),
+            (r#"{"a":"\u"#, Err(JsonFault::Escape)),
+            (r#"{"a":"\"#, Err(JsonFault::Syntax)),
+            (r#"{"a":"x"#, Err(JsonFault::Syntax)),
+            ("{\"a\":\"\n\"}", Err(JsonFault::Syntax)),
+            ("{\"a\":\"\\n\u{1f}\"}", Err(JsonFault::Syntax)),
+        ] {
+            let read = check(text, Limits::TOKEN).map(|object| object["a"].clone());
+            assert_eq!(read, expected.map(Value::from), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_follow_the_grammar() {
+        for good in [
+            "0", "-0", "10", "-1", "0.5", "1e5", "1E+5", "1e-5", "-1.25e2", "1e-999",
+        ] {
+            let text = format!("{{\"a\":{good}}}");
+            let expected: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(check(&text, Limits::TOKEN), Ok(expected), "{good}");
+        }
+        for bad in [
+            "01", "+1", ".5", "1.", "1e", "1e+", "-", "0x1", "1_0", "--1", "1.e5", "\u{661}",
+        ] {
+            let text = format!("{{\"a\":{bad}}}");
+            assert_eq!(check(&text, Limits::TOKEN), Err(JsonFault::Syntax), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_limits_are_the_callers() {
+        let limits = Limits {
+            bytes: 20,
+            depth: 2,
+            members: 2,
+        };
+        for (text, expected) in [
+            (r#"{"a":[0],"b":{}}"#, None),
+            (r#"{"a":[0],"b":[[]]}"#, Some(JsonFault::TooDeep)),
+            (r#"{"a":0,"b":{"c":0}}"#, Some(JsonFault::TooManyMembers)),
+            (r#"{"a":"0123456789abc"}"#, Some(JsonFault::TooLong)),
+        ] {
+            assert_eq!(check(text, limits).err(), expected, "{text}");
+        }
+    }
+
+    /// Any value that nests a little, with names that need escapes.
+    fn values() -> impl Strategy<Value = Value> {
+        let scalar = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            // `serde_json` is exact for short fractions only.
+            any::<i32>().prop_map(|quarters| (f64::from(quarters) / 4.0).into()),
+            any::<String>().prop_map(Value::from),
+        ];
+        scalar.prop_recursive(4, 40, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::vec((any::<String>(), inner), 0..30)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_written_is_read_back(value in values(), pretty in any::<bool>()) {
+            let object = serde_json::json!({ "value": value });
+            let text = if pretty {
+                serde_json::to_string_pretty(&object).unwrap()
+            } else {
+                object.to_string()
+            };
+            let limits = Limits { members: 10_000, bytes: usize::MAX, ..Limits::TOKEN };
+            prop_assert_eq!(check(&text, limits), Ok(serde_json::from_str(&text).unwrap()));
+        }
+
+        /// Ours refuses more than `serde_json` does, never less, and reads the same where both read.
+        #[test]
+        fn what_is_refused_elsewhere_is_refused_here(
+            value in values(),
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            // These could make a long fraction of an integer.
+            prop_assume!(!b".eE".contains(&byte));
+            let mut text = serde_json::json!({ "value": value }).to_string().into_bytes();
+            let at = at.index(text.len());
+            text[at] = byte;
+            let limits = Limits { members: 10_000, bytes: usize::MAX, ..Limits::TOKEN };
+            if let Ok(read) = parse_with(&text, limits) {
+                prop_assert_eq!(Value::Object(read), serde_json::from_slice::<Value>(&text).unwrap());
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _outcome = parse(&bytes);
+            let _outcome = Document::read(bytes, Limits::TOKEN, Repeats::Marked);
+        }
+    }
+}
