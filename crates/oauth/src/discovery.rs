@@ -112,7 +112,7 @@ pub fn begin_elsewhere(
 }
 
 /// The search for one provider's metadata: one place after the other, until one has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Discovery {
     wanted: Wanted,
     tenants: Vec<String>,
@@ -121,6 +121,8 @@ pub struct Discovery {
     places: VecDeque<Url>,
     /// Metadata of the OAuth sort, which may lack what the OpenID Connect sort would add.
     partial: Option<Box<Provider>>,
+    /// What the first place that was busy or down said.
+    busy: Option<Error>,
 }
 
 impl Exchange for Discovery {
@@ -128,7 +130,9 @@ impl Exchange for Discovery {
 
     fn receive(mut self, answer: Response, now: Timestamp) -> Result<Progress<Discovery>, Error> {
         if matches!(answer.status, 429 | 500..=599) {
-            return Err(answer::failure(&answer, now));
+            // Some servers answer so wherever they have nothing: the other places come first.
+            self.busy.get_or_insert(answer::failure(&answer, now));
+            return self.try_next();
         }
         if !holds_json(&answer) {
             return self.try_next();
@@ -153,6 +157,7 @@ impl Discovery {
             asked: Vec::new(),
             places,
             partial: None,
+            busy: None,
         }
     }
 
@@ -162,11 +167,13 @@ impl Discovery {
             let request = Request::get(Purpose::Discovery, place, "application/json");
             return Ok(Progress::Send(request, self));
         }
+        if let Some(busy) = self.busy {
+            return Err(busy);
+        }
         let tried = self.asked.iter().map(Url::to_string).collect();
         let nowhere = Error::Unsupported(Unsupported::NoMetadata { tried });
-        self.partial
-            .map(|provider| Progress::Done(*provider))
-            .ok_or(nowhere)
+        let partial = self.partial.ok_or(nowhere)?;
+        Ok(Progress::Done(*partial))
     }
 
     fn read(&self, document: &Map<String, Value>) -> Result<Provider, Error> {
@@ -335,8 +342,12 @@ impl Wanted {
 
     /// MIX-4: byte for byte.
     fn check(&self, got: &str, tenants: &[String]) -> Result<(), Misbehavior> {
-        let is_it = self.issuer == got || self.or.as_deref() == Some(got);
-        if is_it || (!tenants.is_empty() && self.is_tenant_of(got)) {
+        let is_it = if quirks::is_template(got) {
+            !tenants.is_empty() && self.is_tenant_of(got)
+        } else {
+            self.issuer == got || self.or.as_deref() == Some(got)
+        };
+        if is_it {
             return Ok(());
         }
         Err(Misbehavior::mismatch(&self.issuer, got))

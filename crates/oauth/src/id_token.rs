@@ -3,12 +3,12 @@
 //! Claims leave this module only inside an [`IdToken`], and only [`verify`] and
 //! [`verify_refreshed`] make one (IDT-11):
 //!
-//! ```compile_fail
+//! ```compile_fail,E0277
 //! let claims = serde_json::Map::<String, serde_json::Value>::new();
 //! let believed = oauth::id_token::IdToken::from(claims);
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0451
 //! fn forge(claims: jose::Claims) -> oauth::id_token::IdToken {
 //!     oauth::id_token::IdToken { claims, subject: "someone else".to_owned() }
 //! }
