@@ -1,0 +1,306 @@
+//! What a channel does with a conversation: open it, post to it, read it.
+
+use jose::{Alg, KeySet, Kind, Policy, sign::SigningKey};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+use store::{
+    ActivityId, ConversationId, Digest, NewConversation, Organization, Snapshot, StoreError,
+    StoredActivity,
+};
+use tokio::sync::broadcast;
+use zeroize::Zeroizing;
+
+use crate::{
+    App,
+    bus::News,
+    keys::{KeyError, Sealed, digest, secret_text},
+    sign_in::code::{self, Tried},
+    texts,
+    turn::{Cause, Outcome, Posted, TurnError, Words},
+    versions::VersionError,
+};
+
+/// A conversation that a channel wants to begin.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Whose agent.
+    pub organization: Organization,
+    /// Which agent.
+    pub agent: String,
+    /// Its branch.
+    pub branch: String,
+    /// The channel's name.
+    pub channel: &'static str,
+    /// The cookie of the browser that opens it, where the channel has one (P2a).
+    pub browser: Option<String>,
+    /// What the channel calls the person.
+    pub user: Option<String>,
+}
+
+/// What a person posts.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// The words; none for an activity that says nothing.
+    pub text: Option<String>,
+    /// The activity in the channel's form, as it will be read back.
+    pub body: Map<String, Value>,
+}
+
+/// Why a post was not taken. Nothing of it is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    /// A sign-in waits, and only `cancel` or its code may be typed (SGN-5).
+    #[error("a sign-in is pending")]
+    SignInPending,
+    /// Anything else.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
+}
+
+impl App {
+    /// Begins a conversation. Its flow starts with [`App::start`].
+    ///
+    /// # Errors
+    /// [`VersionError::Unknown`] if there is no such agent.
+    pub async fn open_conversation(&self, opening: Opening) -> Result<ConversationId, TurnError> {
+        let active = self.active(&opening.organization, &opening.branch).await?;
+        active.agent(&opening.agent)?;
+        let now = self.ports.clock.now();
+        let id = ConversationId::new(now, self.ports.entropy.bytes());
+        self.store
+            .conversations
+            .create(NewConversation {
+                id,
+                organization: opening.organization,
+                agent: opening.agent,
+                branch: opening.branch,
+                channel: opening.channel.to_owned(),
+                browser: opening.browser.as_deref().map(digest),
+                user: opening.user,
+                at: now,
+            })
+            .await?;
+        Ok(id)
+    }
+
+    /// Lets the flow begin; nothing happens if it has begun.
+    pub async fn start(
+        &self,
+        organization: &Organization,
+        id: ConversationId,
+    ) -> Result<(), TurnError> {
+        self.turn(organization, id, Cause::Opened).await.map(drop)
+    }
+
+    /// The conversation that this browser has with the agent, if it has one.
+    pub async fn conversation_of_browser(
+        &self,
+        organization: &Organization,
+        agent: &str,
+        browser: &str,
+    ) -> Result<Option<ConversationId>, StoreError> {
+        self.store
+            .conversations
+            .latest_of_browser(organization, agent, digest(browser))
+            .await
+    }
+
+    /// The conversation as it stands; `None` if the organization has no such one.
+    pub async fn conversation(
+        &self,
+        organization: &Organization,
+        id: ConversationId,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        self.store.conversations.load(organization, id).await
+    }
+
+    /// Takes what a person posts: durable when this returns.
+    pub async fn post(
+        &self,
+        organization: &Organization,
+        id: ConversationId,
+        post: Post,
+    ) -> Result<ActivityId, PostError> {
+        let activity = ActivityId::new(self.ports.clock.now(), self.ports.entropy.bytes());
+        let words = match post.text {
+            Some(text) => self.words(organization, id, text).await?,
+            None => Words::None,
+        };
+        let body = match &words {
+            Words::Code(_) => masked(post.body),
+            Words::Flow(_) | Words::None => post.body,
+        };
+        let posted = Posted {
+            id: activity,
+            words,
+            body,
+        };
+        match self.turn(organization, id, Cause::Posted(posted)).await? {
+            Outcome::Refused(_) => Err(PostError::SignInPending),
+            Outcome::Committed | Outcome::Stale => Ok(activity),
+        }
+    }
+
+    /// A code that is awaited goes to the sign-in and to nothing else (PHI-12).
+    async fn words(
+        &self,
+        organization: &Organization,
+        id: ConversationId,
+        text: String,
+    ) -> Result<Words, TurnError> {
+        if vault::code::shape(&text).is_none() {
+            return Ok(Words::Flow(text));
+        }
+        let snapshot = self.conversation(organization, id).await?;
+        let snapshot = snapshot.ok_or(TurnError::Unknown)?;
+        let Some((attempt, typed)) = code::awaited(&snapshot, &text) else {
+            return Ok(Words::Flow(text));
+        };
+        let answer = match self.try_code(attempt, &typed).await? {
+            Tried::Right => None,
+            Tried::Wrong { left } => Some(texts::wrong_code(left)),
+            Tried::Spent => Some(texts::code_spent()),
+        };
+        Ok(Words::Code(answer))
+    }
+
+    /// What was said after `watermark`, at most `limit`.
+    pub async fn activities(
+        &self,
+        organization: &Organization,
+        id: ConversationId,
+        watermark: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredActivity>, StoreError> {
+        self.store
+            .conversations
+            .activities(organization, id, watermark, limit)
+            .await
+    }
+
+    /// Everything said from now on. Listen first, then read: nothing falls in between.
+    pub fn listen(
+        &self,
+        organization: &Organization,
+        id: ConversationId,
+    ) -> broadcast::Receiver<News> {
+        self.bus.listen(organization, id)
+    }
+
+    /// Signs a channel's own token for this organization.
+    pub async fn channel_token(
+        &self,
+        organization: &Organization,
+        claims: &Value,
+    ) -> Result<String, TurnError> {
+        let key = self.channel_key(organization).await?;
+        let key = SigningKey::hmac(Alg::HS256, "channel", key.as_slice()).map_err(|_| KeyError::Seal)?;
+        Ok(key
+            .sign(Some(CHANNEL_TOKEN), claims)
+            .map_err(|_| KeyError::Seal)?)
+    }
+
+    /// The claims of a channel's own token, if it is one of this organization. Expired ones too:
+    /// the channel tells those apart.
+    pub async fn channel_claims(
+        &self,
+        organization: &Organization,
+        token: &str,
+    ) -> Result<Option<Map<String, Value>>, TurnError> {
+        let keys = KeySet::from_secret(self.channel_key(organization).await?.as_slice());
+        let policy = Policy {
+            kind: Kind::HostToken {
+                typ: &[CHANNEL_TOKEN],
+            },
+            algs: &[Alg::HS256],
+            max_bytes: 4096,
+        };
+        Ok(jose::verify(token, &policy, &keys)
+            .ok()
+            .map(|verified| verified.claims.to_map()))
+    }
+
+    /// The secret with which a customer's own server asks for Direct Line tokens of an agent. It
+    /// names its agent, and follows from the organization's key: nothing of it is stored.
+    pub async fn directline_secret(
+        &self,
+        organization: &Organization,
+        agent: &str,
+    ) -> Result<SecretString, KeyError> {
+        let key = self.data_key(organization).await?;
+        let place = Sealed::DirectLineSecret { agent }.place(organization.as_str());
+        let secret = secret_text(*key.derive(&place));
+        Ok(SecretString::from(format!(
+            "{DIRECTLINE_SECRET}{organization}.{agent}.{secret}"
+        )))
+    }
+
+    /// The organization and agent that a Direct Line secret stands for; `None` if it is none.
+    pub async fn directline_agent(
+        &self,
+        secret: &str,
+    ) -> Result<Option<(Organization, String)>, KeyError> {
+        let parts = secret
+            .strip_prefix(DIRECTLINE_SECRET)
+            .and_then(|rest| rest.split_once('.'))
+            .and_then(|(organization, rest)| Some((organization, rest.split_once('.')?.0)));
+        let Some((organization, agent)) = parts else {
+            return Ok(None);
+        };
+        let Ok(organization) = Organization::parse(organization) else {
+            return Ok(None);
+        };
+        // An organization without anything published has no key, and gets none by being asked for.
+        if self.active(&organization, MAIN_BRANCH).await.is_err() {
+            return Ok(None);
+        }
+        let expected = self.directline_secret(&organization, agent).await?;
+        let same = vault::same(&digest(secret).0, &digest(expected.expose_secret()).0);
+        Ok(same.then(|| (organization, agent.to_owned())))
+    }
+
+    async fn channel_key(
+        &self,
+        organization: &Organization,
+    ) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        let key = self.data_key(organization).await?;
+        let place = Sealed::ChannelTokens.place(organization.as_str());
+        Ok(key.derive(&place))
+    }
+
+    /// What the conversation's browser is known by, for a channel that has one.
+    pub fn is_browser(&self, cookie: &str, browser: Option<Digest>) -> bool {
+        browser.is_some_and(|browser| vault::same(&digest(cookie).0, &browser.0))
+    }
+
+    /// An agent of a branch, as people know it: agent title, organization title.
+    ///
+    /// # Errors
+    /// [`VersionError::Unknown`] if there is no such agent.
+    pub async fn agent_titles(
+        &self,
+        organization: &Organization,
+        branch: &str,
+        agent: &str,
+    ) -> Result<(String, String), VersionError> {
+        let active = self.active(organization, branch).await?;
+        let title = active.agent(agent)?.settings.title.clone();
+        Ok((title, active.organization.settings.title.clone()))
+    }
+}
+
+/// The branch that is meant when none is named.
+pub const MAIN_BRANCH: &str = "main";
+
+/// What a Direct Line secret begins with, to be found by scanners of leaked secrets.
+const DIRECTLINE_SECRET: &str = "usher_dl_";
+
+/// `typ` of a channel's own tokens.
+const CHANNEL_TOKEN: &str = "usher-channel+jwt";
+
+/// The bubble of a typed code, without the code.
+fn masked(mut body: Map<String, Value>) -> Map<String, Value> {
+    body.insert("text".to_owned(), json!("••••-••••"));
+    body.retain(|name, _| name != "value" && name != "speak");
+    body
+}

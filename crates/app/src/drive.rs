@@ -1,0 +1,34 @@
+//! All the IO of OAuth: send what an exchange asks for, hand it the answer, until it is done.
+
+use oauth::{Exchange, Progress};
+
+use crate::ports::{HttpError, Limits, Ports};
+
+/// Why an exchange came to no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// No answer came.
+    #[error("no answer")]
+    NoAnswer(#[from] HttpError),
+    /// An answer came, and it is no good.
+    #[error(transparent)]
+    Answered(#[from] oauth::Error),
+}
+
+/// Carries `progress` to its end. Never repeats a request: whether that is safe is the caller's
+/// to know.
+pub async fn drive<E: Exchange>(
+    ports: &Ports,
+    mut progress: Progress<E>,
+) -> Result<E::Outcome, DriveError> {
+    loop {
+        match progress {
+            Progress::Done(outcome) => return Ok(outcome),
+            Progress::Send(request, exchange) => {
+                let limits = Limits::of(request.purpose);
+                let answer = ports.http.send(request, limits).await?;
+                progress = exchange.receive(answer, ports.clock.now())?;
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Typed codes: P3 (PHI-8, PHI-12).
+
+use store::{Attempt, AttemptState, Snapshot};
+use vault::{code::Code, same};
+
+use super::{
+    end::Ending,
+    proofs::{self, Proofs, Verdict},
+};
+use crate::{App, keys::Sealed, turn::TurnError};
+
+/// How often a code may be typed for one attempt.
+const TRIES: u32 = 5;
+
+/// What came of a typed code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tried {
+    /// It was right.
+    Right,
+    /// It was wrong; so many tries are left.
+    Wrong {
+        /// Tries that are left.
+        left: u32,
+    },
+    /// No further try counts.
+    Spent,
+}
+
+/// The attempt whose code the conversation waits for, if `text` looks like one.
+pub(crate) fn awaited<'a>(snapshot: &'a Snapshot, text: &str) -> Option<(&'a Attempt, Code)> {
+    let attempt = snapshot
+        .attempts
+        .iter()
+        .rev()
+        .find(|attempt| attempt.state == AttemptState::Quarantined)?;
+    Some((attempt, vault::code::shape(text)?))
+}
+
+impl App {
+    /// Counts the try, then compares. With the right code the sign-in is released.
+    pub(crate) async fn try_code(
+        &self,
+        attempt: &Attempt,
+        typed: &Code,
+    ) -> Result<Tried, TurnError> {
+        let now = self.ports.clock.now();
+        let counted = self
+            .store
+            .sign_ins
+            .count_try(&attempt.organization, attempt.id, TRIES, now)
+            .await?;
+        let Some(count) = counted else {
+            return Ok(Tried::Spent);
+        };
+        if self.is_right(attempt, typed).await? {
+            self.release_by_code(attempt).await?;
+            return Ok(Tried::Right);
+        }
+        if count >= TRIES {
+            self.end(attempt, Ending::WrongCode).await?;
+            return Ok(Tried::Spent);
+        }
+        Ok(Tried::Wrong {
+            left: TRIES - count,
+        })
+    }
+
+    async fn is_right(&self, attempt: &Attempt, typed: &Code) -> Result<bool, TurnError> {
+        let waiting = self
+            .store
+            .sign_ins
+            .quarantined(&attempt.organization, attempt.id)
+            .await?;
+        let Some(expected) = waiting.and_then(|waiting| waiting.code) else {
+            return Ok(false);
+        };
+        let place = Sealed::Quarantine {
+            attempt: &attempt.id.to_string(),
+            connection: &attempt.connection,
+        };
+        let key = self.data_key(&attempt.organization).await?;
+        let typed = key.code_digest(&place.place(attempt.organization.as_str()), typed);
+        Ok(same(&typed, &expected.0))
+    }
+
+    async fn release_by_code(&self, attempt: &Attempt) -> Result<(), TurnError> {
+        let waiting = self
+            .store
+            .sign_ins
+            .quarantined(&attempt.organization, attempt.id)
+            .await?;
+        let Some(waiting) = waiting else {
+            return Ok(());
+        };
+        let proofs = Proofs {
+            code: true,
+            ..waiting.identity.read()?
+        };
+        match proofs::judge(proofs) {
+            Verdict::Release(leave) => self.release(attempt, leave).await,
+            Verdict::AwaitCode | Verdict::Refuse => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The work that nobody asks for by a request: due timers, the outbox, clearing up.
+//!
+//! [`App::run`] does it for as long as the server lives; [`App::work_due`] does what is due now
+//! and returns, for tests on a manual clock.
+
+use std::{sync::Arc, time::Duration};
+
+use flow::Event;
+use futures_util::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use store::{DueTimer, OutboxItem, Sweep};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    App,
+    effects::{Done, Effect},
+    turn::{Cause, TurnError},
+};
+
+/// How many timers or effects are taken at a time.
+const BATCH: u32 = 256;
+/// How many of them are worked on at a time.
+const AT_ONCE: usize = 64;
+/// An effect that is not answered within this is taken again.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// The longest sleep: another node may have set a timer that nobody told this one of, and what
+/// failed attempts leave behind is cleared up at least this often (PHI-10).
+const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(2);
+/// Finished attempts are kept this long, so that their pages can still say how they ended.
+const FINISHED_KEPT: SignedDuration = SignedDuration::from_mins(10);
+
+/// Wakes the workers when a turn gave them something to do.
+#[derive(Default)]
+pub(crate) struct Wake {
+    outbox: Notify,
+    timers: Notify,
+}
+
+impl Wake {
+    pub(crate) fn after_turn(&self, effects: bool, timer: bool) {
+        if effects {
+            self.outbox.notify_one();
+        }
+        if timer {
+            self.timers.notify_one();
+        }
+    }
+
+    pub(crate) fn outbox(&self) {
+        self.outbox.notify_one();
+    }
+}
+
+impl App {
+    /// Works until `stop`. Whatever is under way then is finished or repeated by the next start.
+    pub async fn run(self: &Arc<Self>, stop: &CancellationToken) {
+        let started = self.ports.clock.now();
+        if let Err(error) = self.recover_sign_ins(started).await {
+            tracing::error!(%error, "could not take up interrupted sign-ins");
+        }
+        tokio::join!(self.work_outbox(stop), self.work_timers(stop));
+    }
+
+    /// Does all that is due at this moment, and whatever becomes due by it.
+    pub async fn work_due(self: &Arc<Self>) -> Result<(), TurnError> {
+        loop {
+            let timers = self.fire_timers().await?;
+            let effects = self.run_effects().await?;
+            self.end_overdue().await?;
+            if timers + effects == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn work_timers(self: &Arc<Self>, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let worked = self.timer_round().await;
+            let pause = self.pause(worked, self.store.timers.next().await.ok().flatten());
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.wake.timers.notified() => {}
+                () = self.ports.clock.sleep_until(pause) => {}
+            }
+        }
+    }
+
+    async fn timer_round(self: &Arc<Self>) -> Result<usize, TurnError> {
+        let fired = self.fire_timers().await?;
+        self.end_overdue().await?;
+        self.sweep().await?;
+        Ok(fired)
+    }
+
+    async fn work_outbox(self: &Arc<Self>, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let worked = self.run_effects().await;
+            let pause = self.pause(worked, self.store.outbox.next_due().await.ok().flatten());
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.wake.outbox.notified() => {}
+                () = self.ports.clock.sleep_until(pause) => {}
+            }
+        }
+    }
+
+    /// When to look again: at once after a full batch, a little later after a failure, else when
+    /// the next row is due.
+    fn pause(&self, worked: Result<usize, TurnError>, next: Option<Timestamp>) -> Timestamp {
+        let now = self.ports.clock.now();
+        let later = |span: SignedDuration| now.saturating_add(span).unwrap_or(Timestamp::MAX);
+        match worked {
+            Ok(_) => next.unwrap_or(Timestamp::MAX).min(later(LONGEST_SLEEP)),
+            Err(error) => {
+                tracing::error!(%error, "background work failed; it is tried again");
+                later(SignedDuration::from_secs(1))
+            }
+        }
+    }
+
+    /// Fires timers that are due, in batches. How many there were.
+    async fn fire_timers(self: &Arc<Self>) -> Result<usize, TurnError> {
+        let due = self
+            .store
+            .timers
+            .due(self.ports.clock.now(), BATCH)
+            .await?;
+        let count = due.len();
+        stream::iter(due)
+            .for_each_concurrent(AT_ONCE, |timer| self.fire(timer))
+            .await;
+        Ok(count)
+    }
+
+    async fn fire(&self, timer: DueTimer) {
+        let turn = self.turn(&timer.organization, timer.conversation, Cause::TimerDue);
+        if let Err(error) = turn.await {
+            tracing::error!(conversation = %timer.conversation, %error, "a timer could not be fired");
+        }
+    }
+
+    /// Runs effects that are due. How many there were.
+    async fn run_effects(self: &Arc<Self>) -> Result<usize, TurnError> {
+        let now = self.ports.clock.now();
+        let lease = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+        let taken = self.store.outbox.take(now, lease, BATCH).await?;
+        let count = taken.len();
+        stream::iter(taken)
+            .for_each_concurrent(AT_ONCE, |item| self.run_effect(item))
+            .await;
+        Ok(count)
+    }
+
+    async fn run_effect(&self, item: OutboxItem) {
+        if let Err(error) = self.try_effect(&item).await {
+            tracing::error!(effect = %item.id, kind = item.kind, %error, "an effect failed; it is tried again");
+        }
+    }
+
+    async fn try_effect(&self, item: &OutboxItem) -> Result<(), TurnError> {
+        let effect: Effect = item.payload.read()?;
+        let done = if item.once && !self.starts(item).await? {
+            effect.cut_off()
+        } else {
+            self.perform(item, effect).await
+        };
+        self.finish_effect(item, done).await
+    }
+
+    /// Records the start of what must not be repeated; `false` if it was started before.
+    async fn starts(&self, item: &OutboxItem) -> Result<bool, TurnError> {
+        if item.started {
+            return Ok(false);
+        }
+        let outbox = &self.store.outbox;
+        Ok(outbox.start(&item.organization, item.id).await?)
+    }
+
+    async fn finish_effect(&self, item: &OutboxItem, done: Done) -> Result<(), TurnError> {
+        let organization = &item.organization;
+        match done {
+            Done::Quietly => {
+                self.store.outbox.done(organization, item.id).await?;
+            }
+            Done::Later(due) => {
+                self.store.outbox.put_off(organization, item.id, due).await?;
+            }
+            Done::Answer {
+                session,
+                event,
+                spent,
+            } => self.answer(item, session, event, spent).await?,
+        }
+        Ok(())
+    }
+
+    async fn answer(
+        &self,
+        item: &OutboxItem,
+        session: store::SessionId,
+        event: Event,
+        spent: Option<store::GrantId>,
+    ) -> Result<(), TurnError> {
+        let Some(conversation) = item.conversation else {
+            self.store.outbox.done(&item.organization, item.id).await?;
+            return Ok(());
+        };
+        let cause = Cause::Answered {
+            effect: item.id,
+            session,
+            event,
+            spent,
+        };
+        match self.turn(&item.organization, conversation, cause).await {
+            Err(TurnError::Store(store::StoreError::AnsweredBefore)) => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    async fn sweep(&self) -> Result<(), TurnError> {
+        let now = self.ports.clock.now();
+        let sweep = Sweep {
+            finished_before: now.saturating_sub(FINISHED_KEPT).unwrap_or(Timestamp::MIN),
+            limit: BATCH,
+        };
+        self.store.maintenance.sweep(sweep).await?;
+        Ok(())
+    }
+}
+
+/// How long a stop waits for the workers.
+pub const STOP_WITHIN: Duration = Duration::from_secs(10);

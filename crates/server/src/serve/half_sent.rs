@@ -1,0 +1,111 @@
+//! A connection that can still be answered after HTTP has given up on it.
+
+use std::{
+    error::Error,
+    io,
+    net::Shutdown,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+const REQUEST_TIMEOUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// A TCP stream with two owners: the HTTP connection, and the task that says 408 to a client
+/// which sent half a header block and then nothing (the HTTP library just closes).
+#[derive(Clone)]
+pub(super) struct Shared {
+    stream: Arc<TcpStream>,
+    /// Whether anything was read since the last write: then a request is half sent.
+    half_sent: Arc<AtomicBool>,
+}
+
+impl Shared {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self {
+            stream: Arc::new(stream),
+            half_sent: Arc::default(),
+        }
+    }
+
+    /// Answers 408 if `error` is the header time-out and a request had begun.
+    pub(super) fn apologise(&self, error: &(dyn Error + 'static)) {
+        let timed_out = std::iter::successors(Some(error), |error| error.source())
+            .filter_map(|error| error.downcast_ref::<hyper::Error>())
+            .any(hyper::Error::is_timeout);
+        if timed_out && self.half_sent.load(Ordering::Relaxed) {
+            // The socket's buffer is empty, so this does not block; if it fails, nobody is there.
+            let _ = self.stream.try_write(REQUEST_TIMEOUT);
+        }
+    }
+}
+
+impl AsyncRead for Shared {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            match self.stream.try_read(buffer.initialize_unfilled()) {
+                Ok(count) => {
+                    buffer.advance(count);
+                    self.half_sent.fetch_or(count > 0, Ordering::Relaxed);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Shared {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match self.stream.try_write_vectored(slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => {
+                    self.half_sent.store(false, Ordering::Relaxed);
+                    return Poll::Ready(written);
+                }
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.stream).shutdown(Shutdown::Write))
+    }
+}
