@@ -5,6 +5,7 @@
 
 mod ci;
 mod failure;
+mod fuzz;
 mod process;
 mod requirements;
 mod set_up;
@@ -24,6 +25,7 @@ cargo xtask COMMAND
   lint                     the checks of `ci` that run no test
   web                      check and build the pages that the program serves
   tidy                     the rules of the layout that the compiler cannot hold
+  fuzz TARGET [SECONDS]    feed a reader of strangers' bytes, see fuzz/README.md
   requirements             which requirement is proven by which test
   requirements --proven    ids proven whole, one a line
   requirements --open      ids not proven whole, one a line
@@ -55,6 +57,8 @@ fn run(words: &[&str], root: &Path) -> Result<(), Failure> {
         ["lint"] => ci::run(root, ci::LINT),
         ["web"] => ci::run(root, ci::WEB),
         ["tidy"] => tidy::run(root),
+        ["fuzz", target] => fuzz::run(root, target, None),
+        ["fuzz", target, seconds] => fuzz::run(root, target, Some(seconds)),
         ["requirements"] => requirements::table(root),
         ["requirements", "--proven"] => requirements::proven(root),
         ["requirements", "--open"] => requirements::open(root),
