@@ -60,6 +60,7 @@ pub use timers::{DueTimer, Timers};
 pub use versions::{ActiveVersion, NewVersion, SealedSecret, Version, VersionRow, Versions};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One database, an area at a time. Cloning is cheap; the clones share it.
 #[derive(Clone)]
@@ -105,6 +106,9 @@ pub struct Options {
     pub group: usize,
     /// Connections that read beside the writer.
     pub readers: usize,
+    /// How long to wait for another process that holds the database, such as a backup that ends; then
+    /// [`StoreError::Unavailable`].
+    pub patience: Duration,
 }
 
 impl Default for Options {
@@ -115,6 +119,7 @@ impl Default for Options {
             queue: 1024,
             group: 256,
             readers: 2,
+            patience: Duration::from_secs(5),
         }
     }
 }

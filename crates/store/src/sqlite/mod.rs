@@ -41,14 +41,15 @@ impl Store {
     /// # Errors
     /// [`OpenError::NewerSchema`] if a newer program has written to it (OPS-2).
     pub fn sqlite(path: &Path, options: Options) -> Result<Self, OpenError> {
-        let writer = open::for_writing(path)?;
-        let readers = open::for_reading(path, options.readers.max(1))?;
+        let writer = open::for_writing(path, &options)?;
+        let readers = open::for_reading(path, &options)?;
         Ok(Sqlite::start(writer, readers, options))
     }
 
     /// A store in memory, gone with its last clone. Its reads take turns with its writes.
     pub fn in_memory(options: Options) -> Result<Self, OpenError> {
-        Ok(Sqlite::start(open::in_memory()?, Vec::new(), options))
+        let writer = open::in_memory(&options)?;
+        Ok(Sqlite::start(writer, Vec::new(), options))
     }
 }
 

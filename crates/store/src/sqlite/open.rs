@@ -4,14 +4,10 @@ use std::error::Error;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::OpenError;
-
-/// How long a writer waits for a writer of another process, such as a backup that ends.
-const BUSY: Duration = Duration::from_secs(5);
+use crate::{OpenError, Options};
 
 /// Prepared statements that a connection keeps: more than there are in this crate.
 const STATEMENTS: usize = 128;
@@ -20,25 +16,25 @@ mod schema {
     refinery::embed_migrations!("migrations/sqlite");
 }
 
-pub(super) fn for_writing(path: &Path) -> Result<Connection, OpenError> {
+pub(super) fn for_writing(path: &Path, options: &Options) -> Result<Connection, OpenError> {
     make_private(path).map_err(|source| unusable(path, source))?;
     let mut db = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))
         .map_err(|source| unusable(path, source))?;
-    settle_durability(&db).map_err(|source| unusable(path, source))?;
+    settle_durability(&db, options).map_err(|source| unusable(path, source))?;
     bring_up_to_date(&mut db, path)?;
     Ok(db)
 }
 
-pub(super) fn for_reading(path: &Path, count: usize) -> Result<Vec<Connection>, OpenError> {
-    (0..count)
-        .map(|_| reader(path).map_err(|source| unusable(path, source)))
+pub(super) fn for_reading(path: &Path, options: &Options) -> Result<Vec<Connection>, OpenError> {
+    (0..options.readers.max(1))
+        .map(|_| reader(path, options).map_err(|source| unusable(path, source)))
         .collect()
 }
 
-pub(super) fn in_memory() -> Result<Connection, OpenError> {
+pub(super) fn in_memory(options: &Options) -> Result<Connection, OpenError> {
     let path = PathBuf::from(":memory:");
     let mut db = Connection::open_in_memory().map_err(|source| unusable(&path, source))?;
-    settle(&db).map_err(|source| unusable(&path, source))?;
+    settle(&db, options).map_err(|source| unusable(&path, source))?;
     bring_up_to_date(&mut db, &path)?;
     Ok(db)
 }
@@ -60,14 +56,14 @@ fn flags(access: OpenFlags) -> OpenFlags {
     access | OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
 
-fn reader(path: &Path) -> rusqlite::Result<Connection> {
+fn reader(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_ONLY))?;
-    settle(&db)?;
+    settle(&db, options)?;
     Ok(db)
 }
 
-fn settle_durability(db: &Connection) -> rusqlite::Result<()> {
-    settle(db)?;
+fn settle_durability(db: &Connection, options: &Options) -> rusqlite::Result<()> {
+    settle(db, options)?;
     // FULL: one fdatasync of the log at each commit. What was answered survives the loss of power.
     db.execute_batch(
         "PRAGMA journal_mode = WAL;
@@ -77,8 +73,8 @@ fn settle_durability(db: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-fn settle(db: &Connection) -> rusqlite::Result<()> {
-    db.busy_timeout(BUSY)?;
+fn settle(db: &Connection, options: &Options) -> rusqlite::Result<()> {
+    db.busy_timeout(options.patience)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.execute_batch(
         "PRAGMA foreign_keys = ON;

@@ -227,3 +227,122 @@ impl Error for Outage {}
 pub(super) fn stopped() -> StoreError {
     StoreError::Unavailable(Arc::new(Outage::Stopped))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A writer whose jobs all come in one group: it starts when they are in the queue.
+    fn group(jobs: Vec<(Atomic, &'static str)>) -> (Vec<Result<(), StoreError>>, Connection) {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(
+            "PRAGMA foreign_keys = ON;
+             PRAGMA max_page_count = 20;
+             CREATE TABLE t (n INTEGER PRIMARY KEY);
+             CREATE TABLE child (n INTEGER REFERENCES t (n) DEFERRABLE INITIALLY DEFERRED);",
+        )
+        .unwrap();
+        let mut pending: Vec<Box<dyn Job>> = Vec::new();
+        let mut answers = Vec::new();
+        for (atomic, sql) in jobs {
+            let (reply, answer) = oneshot::channel();
+            let work = Some(move |db: &Connection| run_job(db, sql));
+            pending.push(Box::new(Pending {
+                atomic,
+                work,
+                done: None,
+                reply,
+            }));
+            answers.push(answer);
+        }
+        commit_group(&db, pending.into_iter(), &Counts::default());
+        let answers = answers
+            .iter_mut()
+            .map(|a| a.try_recv().expect("everybody is answered"));
+        (answers.collect(), db)
+    }
+
+    fn run_job(db: &Connection, sql: &str) -> Result<(), StoreError> {
+        assert_ne!(sql, "panic", "a job may panic");
+        if sql == "conflict" {
+            db.execute_batch("INSERT INTO t VALUES (99)")?;
+            return Err(StoreError::Conflict);
+        }
+        Ok(db.execute_batch(sql)?)
+    }
+
+    /// What happened to each job, and what is stored.
+    fn check(jobs: Vec<(Atomic, &'static str)>, expected: &[&str], stored: &[i64]) {
+        let (answers, db) = group(jobs);
+        let told: Vec<_> = answers.iter().map(name).collect();
+        assert_eq!(told, expected);
+        assert!(db.is_autocommit(), "no transaction is left open");
+        let mut statement = db.prepare("SELECT n FROM t ORDER BY n").unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        assert_eq!(rows.map(Result::unwrap).collect::<Vec<i64>>(), stored);
+    }
+
+    fn name(answer: &Result<(), StoreError>) -> &'static str {
+        match answer {
+            Ok(()) => "ok",
+            Err(StoreError::Conflict) => "conflict",
+            Err(StoreError::Unavailable(_)) => "unavailable",
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    const ONE: (Atomic, &str) = (Atomic::ByUs, "INSERT INTO t VALUES (1)");
+    const TWO: (Atomic, &str) = (Atomic::ByItself, "INSERT INTO t VALUES (2)");
+
+    #[test]
+    fn a_job_that_fails_is_undone_alone() {
+        check(
+            vec![ONE, (Atomic::ByUs, "conflict"), TWO],
+            &["ok", "conflict", "ok"],
+            &[1, 2],
+        );
+    }
+
+    #[test]
+    fn a_statement_that_fails_needs_no_savepoint() {
+        let again = (Atomic::ByItself, "INSERT INTO t VALUES (1)");
+        check(vec![ONE, again, TWO], &["ok", "conflict", "ok"], &[1, 2]);
+    }
+
+    /// Proves in part: LIM-7 (requests and sockets are the server's)
+    #[test]
+    fn a_job_that_panics_harms_nobody_else() {
+        check(
+            vec![ONE, (Atomic::ByUs, "panic"), TWO],
+            &["ok", "unavailable", "ok"],
+            &[1, 2],
+        );
+    }
+
+    #[test]
+    fn a_commit_that_fails_fails_every_job() {
+        let orphan = (Atomic::ByUs, "INSERT INTO child VALUES (7)");
+        let answers = ["unavailable", "unavailable", "unavailable"];
+        check(vec![ONE, (Atomic::ByUs, "conflict"), orphan], &answers, &[]);
+    }
+
+    /// Proves in part: LIM-8 (alarms are the server's)
+    #[test]
+    fn a_job_that_fills_the_disk_fails_alone() {
+        let fill = "INSERT INTO t WITH RECURSIVE c (n) AS \
+                    (SELECT 9 UNION ALL SELECT n + 1 FROM c WHERE n < 99999) SELECT n FROM c";
+        let jobs = vec![ONE, (Atomic::ByUs, fill), (Atomic::ByItself, fill), TWO];
+        check(jobs, &["ok", "unavailable", "unavailable", "ok"], &[1, 2]);
+    }
+
+    /// Proves in part: LIM-8 (alarms are the server's)
+    #[test]
+    fn a_transaction_that_the_database_undoes_fails_the_jobs_in_it_only() {
+        let undo = (Atomic::ByUs, "INSERT INTO t VALUES (3); ROLLBACK");
+        check(
+            vec![ONE, undo, TWO],
+            &["unavailable", "unavailable", "ok"],
+            &[2],
+        );
+    }
+}
