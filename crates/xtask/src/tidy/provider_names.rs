@@ -29,7 +29,8 @@ const NAMES: &[&str] = &[
 /// Where they may stand.
 const HOMES: &[&str] = &[
     "crates/oauth/src/quirks/",
-    "crates/oauth/src/quirks.rs",
+    // Tests of the quirks.
+    "crates/oauth/tests/",
     "e2e/providers/",
 ];
 
@@ -75,6 +76,15 @@ const PHRASES: &[Phrase] = &[
     Phrase {
         text: "microsoft-cognitiveservices-speech-sdk",
         folders: &["web/package.json"],
+    },
+    Phrase {
+        text: "on-behalf-of flow of Entra ID",
+        folders: &["crates/app/src/workspace/"],
+    },
+    // A folder of the place where code is kept.
+    Phrase {
+        text: ".github/",
+        folders: &[],
     },
     // Addresses of code, not of a provider.
     Phrase {
