@@ -11,6 +11,8 @@ export class Chat {
     this.waiting = page.locator('#waiting');
     this.shield = page.locator('#signed-in');
     this.codeField = page.locator('#code');
+    this.codeTrouble = page.locator('#code-trouble:not(:empty)');
+    this.trouble = page.locator('#trouble');
     this.timeLeft = page.locator('#time-left');
     this.bubbles = page.locator('.webchat__bubble__content');
   }

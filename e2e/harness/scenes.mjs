@@ -7,8 +7,8 @@ import { apply, demo, serve } from './usher.mjs';
 import { workspace } from './workspace.mjs';
 
 /**
- * `open(t)` gives a running scene: `chatUrl`, `origin`, `providerOrigin`, and `restart()`, which ends
- * the server as a power cut would and starts it again on what it left behind.
+ * `open(t)` gives a running scene: `chatUrl`, `origin`, `providerOrigin`; `kill()`, which ends the
+ * server as a power cut would; and `start()`, which starts it again on what it left behind.
  */
 export const SCENES = [
   { name: 'demo', open: openDemo },
@@ -34,11 +34,9 @@ async function openDemo(t) {
   let program = await demo(t, { data, listen });
   const { chat, rehearsal } = program.announced;
   const chatUrl = (chat.find(({ agent }) => agent === 'travel') ?? chat[0]).url;
-  const restart = async () => {
-    await program.kill();
-    program = await demo(t, { data, listen });
-  };
-  return { chatUrl, origin: new URL(chatUrl).origin, providerOrigin: new URL(rehearsal.url).origin, restart };
+  const kill = () => program.kill();
+  const start = async () => { program = await demo(t, { data, listen }); };
+  return { chatUrl, origin: new URL(chatUrl).origin, providerOrigin: new URL(rehearsal.url).origin, kill, start };
 }
 
 async function openRealProvider(t) {
@@ -49,9 +47,7 @@ async function openRealProvider(t) {
   const directory = await folder(t);
   await write(directory, workspace(announced));
   await apply(t, server, directory, { CORP_CLIENT_SECRET: announced.client_secret });
-  const restart = async () => {
-    await program.kill();
-    program = await server.start();
-  };
-  return { chatUrl: `${server.url}/chat/acme/travel`, origin: server.url, providerOrigin: announced.issuer, restart };
+  const kill = () => program.kill();
+  const start = async () => { program = await server.start(); };
+  return { chatUrl: `${server.url}/chat/acme/travel`, origin: server.url, providerOrigin: announced.issuer, kill, start };
 }

@@ -11,7 +11,7 @@ after(() => browser.close());
 for (const { name, open } of SCENES) {
   // Proves in part: SGN-5 (switched on only)
   // Proves in part: CRD-3 (by the card's button; not within a measured second)
-  test(`typing waits for the sign-in and the card's cancel button ends it (${name})`, async (t) => {
+  test(`typing waits for the sign-in until the cancel button of the card ends it (${name})`, async (t) => {
     const scene = await open(t);
     const person = await visitor(t, browser);
     const posted = person.page.waitForRequest(isDirectLine);
@@ -31,7 +31,7 @@ for (const { name, open } of SCENES) {
 
   // Proves in part: SGN-5 (switched on only: the cancel control beside the card)
   // Proves in part: TMO-7 (an open link after cancel; not a provider answer)
-  test(`the bar's cancel button ends the wait as well (${name})`, async (t) => {
+  test(`the cancel button of the bar ends the wait as well (${name})`, async (t) => {
     const scene = await open(t);
     const person = await visitor(t, browser);
     const chat = await askedToSignIn(scene, person);

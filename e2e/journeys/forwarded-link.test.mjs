@@ -28,8 +28,9 @@ for (const { name, open } of SCENES) {
 
     await chat.codeField.waitFor();
     assert.equal(await chat.said('you have').count(), 0);
+    const before = await chat.bubbles.count();
     await chat.typeCode(wrong(code));
-    await chat.codeField.waitFor();
+    await chat.bubbles.nth(before).or(chat.codeTrouble).first().waitFor();
     assert.equal(await chat.shield.isVisible(), false);
     await chat.typeCode(`${code.slice(0, 4).toLowerCase()} ${code.slice(4)}`);
     await chat.says('Ann, you have 2 trips');

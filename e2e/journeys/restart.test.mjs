@@ -14,7 +14,8 @@ for (const { name, open } of SCENES) {
     const scene = await open(t);
     const person = await visitor(t, browser);
     const chat = await askedToSignIn(scene, person);
-    await scene.restart();
+    await scene.kill();
+    await scene.start();
 
     const signIn = await chat.signIn();
     await choose(signIn, /Ann Archer/);
@@ -24,5 +25,19 @@ for (const { name, open } of SCENES) {
     await chat.shield.waitFor();
     assert.equal(await chat.said('Ann, you have 2 trips').count(), 1);
     assert.deepEqual(person.complaints, []);
+  });
+
+  test(`a chat whose server is away says so and comes back (${name})`, async (t) => {
+    const scene = await open(t);
+    const person = await visitor(t, browser);
+    const chat = await askedToSignIn(scene, person);
+    await scene.kill();
+    await chat.trouble.getByText('The connection was lost').waitFor();
+
+    await scene.start();
+    await chat.trouble.getByRole('button', { name: 'Try again' }).click();
+    await chat.button('Sign In').waitFor();
+    await chat.waiting.waitFor();
+    await chat.trouble.waitFor({ state: 'hidden' });
   });
 }

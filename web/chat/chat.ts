@@ -12,15 +12,16 @@ import { field } from './field';
 import { signInLink } from './link';
 import { onSchemeChange, styleOptions } from './look';
 import { AT_FIRST, statusIn } from './status';
-import { Trouble, watchConnection } from './trouble';
+import { Trouble, Watch } from './trouble';
 
 /** Set before a reload that shall begin a new conversation; of this tab only. */
 const FRESH = 'usher-fresh';
 
 const root = part('chat', HTMLElement);
 const trouble = new Trouble();
+const watch = new Watch(trouble);
 offerStartOver();
-start().catch(() => trouble.show('unreachable'));
+start().catch(() => watch.fail('unreachable'));
 
 async function start(): Promise<void> {
   const place = readPlace();
@@ -61,7 +62,7 @@ function show({ directLine: options, userId, skew }: Conversation, { base }: Pla
   const drawSoon = once(draw);
   onSchemeChange(draw);
   draw();
-  watchConnection(directLine, trouble);
+  watch.follow(directLine);
 }
 
 /** A middleware of Web Chat's store that shows us each activity and lets everything pass. */

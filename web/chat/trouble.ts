@@ -9,7 +9,7 @@ const TEXTS = {
   ended: 'This conversation has ended.',
 } as const;
 
-export type Kind = keyof typeof TEXTS;
+type Kind = keyof typeof TEXTS;
 
 export class Trouble {
   readonly #box = part('trouble', HTMLElement);
@@ -36,16 +36,53 @@ const BROKEN: Readonly<Record<number, Kind>> = { 3: 'expired', 4: 'unreachable',
 const PATIENCE_MS = 4000;
 
 /** Shows trouble while the connection is away, and takes it back when the client recovers. */
-export function watchConnection(directLine: DirectLine, trouble: Trouble): void {
-  let worry: number | undefined;
-  let met = false;
-  directLine.connectionStatus$.subscribe((state) => {
-    window.clearTimeout(worry);
-    const kind = BROKEN[state];
-    if (state === ONLINE) {
-      met = true;
-      trouble.hide();
-    } else if (kind) trouble.show(kind);
-    else worry = window.setTimeout(() => trouble.show(met ? 'lost' : 'slow'), PATIENCE_MS);
-  });
+export class Watch {
+  readonly #trouble: Trouble;
+  #worry: number | undefined;
+
+  constructor(trouble: Trouble) {
+    this.#trouble = trouble;
+    watchSockets(() => this.#well(), () => this.#worryAbout('lost'));
+    this.#worryAbout('slow');
+  }
+
+  /** To be called once `directLine` exists; its sockets are watched from the beginning. */
+  follow(directLine: DirectLine): void {
+    directLine.connectionStatus$.subscribe((state) => {
+      const kind = BROKEN[state];
+      if (state === ONLINE) this.#well();
+      else if (kind) this.fail(kind);
+    });
+  }
+
+  fail(kind: Kind): void {
+    window.clearTimeout(this.#worry);
+    this.#trouble.show(kind);
+  }
+
+  #well(): void {
+    window.clearTimeout(this.#worry);
+    this.#trouble.hide();
+  }
+
+  #worryAbout(kind: Kind): void {
+    window.clearTimeout(this.#worry);
+    this.#worry = window.setTimeout(() => this.#trouble.show(kind), PATIENCE_MS);
+  }
+}
+
+/**
+ * Tells when the stream opens and closes.
+ *
+ * Direct Line's client keeps its state "online" while its socket is gone and it waits for its next try,
+ * and offers no other sign. So the socket itself is watched.
+ */
+function watchSockets(opened: () => void, closed: () => void): void {
+  window.WebSocket = class extends WebSocket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(url, protocols);
+      this.addEventListener('open', opened);
+      this.addEventListener('close', closed);
+    }
+  };
 }
