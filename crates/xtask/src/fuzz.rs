@@ -8,17 +8,18 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::process::Process;
 
-/// What a target starts from: the inputs that the crates' ordinary tests replay.
-const SEEDS: &[(&str, &str)] = &[
-    ("compact_jwt", "crates/jose/tests/corpus/jwt"),
-    ("jwks", "crates/jose/tests/corpus/jwks"),
-    ("discovery", "crates/oauth/tests/corpus/metadata"),
-    ("token_answer", "crates/oauth/tests/corpus/token"),
-    ("callback_query", "crates/oauth/tests/corpus/callback"),
-    ("template", "crates/flow/tests/corpus/template"),
-    ("sealed_blob", "crates/vault/tests/corpus/sealed"),
-    ("cookie_header", "crates/server/tests/corpus/cookie"),
-    ("workspace_yaml", "crates/app/tests/corpus/workspace"),
+/// The targets, and the folder of inputs that each starts from, if it needs any: what the crates'
+/// ordinary tests replay.
+const TARGETS: &[(&str, Option<&str>)] = &[
+    ("compact_jwt", Some("crates/jose/tests/corpus/jwt")),
+    ("jwks", Some("crates/jose/tests/corpus/jwks")),
+    ("discovery", Some("crates/oauth/tests/corpus/metadata")),
+    ("token_answer", Some("crates/oauth/tests/corpus/token")),
+    ("callback_query", Some("crates/oauth/tests/corpus/callback")),
+    ("template", Some("crates/flow/tests/corpus/template")),
+    ("sealed_blob", None),
+    ("cookie_header", None),
+    ("workspace_yaml", Some("crates/app/tests/corpus/workspace")),
 ];
 
 /// Coverage for libFuzzer, by flags that the stable compiler takes.
@@ -40,24 +41,22 @@ pub(crate) fn run(root: &Path, target: &str, seconds: Option<&str>) -> Result<()
 
     let artifacts = format!("-artifact_prefix=artifacts/{target}-");
     let limit = format!("-max_total_time={}", seconds.unwrap_or("0"));
-    let start = format!("../{seeds}");
+    let start = seeds.map(|folder| format!("../{folder}"));
     // Naming the target keeps the flags away from build scripts.
     let host = host()?;
     let mut arguments = vec!["run", "--release", "--target", &host, "--bin", target, "--"];
     arguments.extend([&artifacts, LONGEST, "-timeout=5", &limit, &found]);
-    if root.join(seeds).is_dir() {
-        arguments.push(&start);
-    }
+    arguments.extend(start.as_deref());
     Process::new(&fuzz, "cargo", &arguments)
         .env("RUSTFLAGS", FLAGS)
         .env("CARGO_TARGET_DIR", fuzz.join("target"))
         .run()
 }
 
-fn seeds_of(target: &str) -> Result<&'static str, Failure> {
-    let found = SEEDS.iter().find(|(name, _)| *name == target);
+fn seeds_of(target: &str) -> Result<Option<&'static str>, Failure> {
+    let found = TARGETS.iter().find(|(name, _)| *name == target);
     found.map(|(_, seeds)| *seeds).ok_or_else(|| {
-        let names: Vec<&str> = SEEDS.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
         Failure::Missing {
             what: format!("the fuzz target `{target}`"),
             remedy: format!("there are {}", names.join(", ")),

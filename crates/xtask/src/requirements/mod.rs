@@ -4,11 +4,11 @@
 
 mod catalogue;
 mod citation;
-mod journeys;
 mod ledger;
 mod reach;
 mod report;
 mod rust_tests;
+mod scripts;
 mod transcripts;
 
 use std::path::Path;
@@ -75,7 +75,7 @@ impl State {
         for found in [
             rust_tests::find(&tree),
             transcripts::find(&tree),
-            journeys::find(&tree),
+            scripts::find(&tree),
         ] {
             citations.extend(found.citations);
             mistakes.extend(found.mistakes);

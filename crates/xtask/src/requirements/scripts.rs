@@ -1,23 +1,41 @@
-//! Citations above browser journeys, and in files that no command runs.
+//! Citations above journeys and above tests of the pages' scripts.
 
 use super::citation::{Claim, Found, Mistake, claims};
 use crate::tree::{File, Tree};
 
+/// Every test in here runs with the journeys.
 const JOURNEYS: &str = "e2e/journeys/";
 
-/// Script files outside the journeys that may try to cite.
+/// A test in here runs if the check of `web` names it.
+const WEB: &str = "web/";
+const WEB_CHECK: &str = "web/package.json";
+
+/// Files that may try to cite.
 const SCRIPTS: &[&str] = &["mjs", "js", "ts", "tsx"];
 
 const NOT_DIRECTLY_ABOVE: &str = "this citation is not directly above a `test(`";
-const NOT_RUN: &str = "this citation is above a journey that does not run";
-const ELSEWHERE: &str = "only e2e/journeys/*.test.mjs are run as journeys";
+const NOT_RUN: &str = "this citation is above a test that does not run";
+const ELSEWHERE: &str = "this citation is in a file that neither the journeys nor `web` run";
 
 pub(super) fn find(tree: &Tree) -> Found {
     let scripts = tree.files().filter(|file| file.ends_in(SCRIPTS));
-    scripts.fold(Found::default(), |found, file| found.join(find_in(file)))
+    scripts.fold(Found::default(), |found, file| {
+        found.join(find_in(file, is_run(tree, file)))
+    })
 }
 
-fn find_in(file: &File) -> Found {
+/// Whether an ordinary command runs the tests in `file`.
+fn is_run(tree: &Tree, file: &File) -> bool {
+    let is_journey = |name: &str| name.ends_with(".test.mjs") && !name.contains('/');
+    let is_named = |name: &str| {
+        tree.text(WEB_CHECK)
+            .is_some_and(|check| check.contains(name))
+    };
+    file.path.strip_prefix(JOURNEYS).is_some_and(is_journey)
+        || file.path.strip_prefix(WEB).is_some_and(is_named)
+}
+
+fn find_in(file: &File, run: bool) -> Found {
     let mut found = Found::default();
     let mut above: Vec<Claim> = Vec::new();
     for (number, line) in file.lines() {
@@ -29,17 +47,17 @@ fn find_in(file: &File) -> Found {
                 None => {}
             }
         } else {
-            found.settle(file, std::mem::take(&mut above), journey(file, line));
+            found.settle(file, std::mem::take(&mut above), test(run, line));
         }
     }
     found.settle(file, above, Err(NOT_DIRECTLY_ABOVE));
     found
 }
 
-/// The name of the journey that begins in `line`.
-fn journey<'a>(file: &File, line: &'a str) -> Result<&'a str, &'static str> {
+/// The name of the test that begins in `line`.
+fn test(run: bool, line: &str) -> Result<&str, &'static str> {
     match () {
-        () if !is_run(file) => Err(ELSEWHERE),
+        () if !run => Err(ELSEWHERE),
         () if line.starts_with("test.") => Err(NOT_RUN),
         () if !line.starts_with("test(") => Err(NOT_DIRECTLY_ABOVE),
         () if line.contains("skip:") || line.contains("todo:") => Err(NOT_RUN),
@@ -47,14 +65,9 @@ fn journey<'a>(file: &File, line: &'a str) -> Result<&'a str, &'static str> {
     }
 }
 
-fn is_run(file: &File) -> bool {
-    let name = file.path.strip_prefix(JOURNEYS);
-    name.is_some_and(|name| name.ends_with(".test.mjs") && !name.contains('/'))
-}
-
 /// What stands between the first quotes; the title may begin in the next line.
 fn title(line: &str) -> &str {
-    line.split(['\'', '"', '`']).nth(1).unwrap_or("a journey")
+    line.split(['\'', '"', '`']).nth(1).unwrap_or("a test")
 }
 
 #[cfg(test)]
@@ -71,6 +84,20 @@ mod tests {
         let found = find_at("e2e/journeys/chat.test.mjs", text);
         assert_eq!(found.mistakes, []);
         assert_eq!(found.citations[0].test, "the chat goes on");
+    }
+
+    #[test]
+    fn a_test_of_the_pages_counts_when_their_check_names_it() {
+        let test = (
+            "web/tests/a.test.mjs",
+            "// Proves: WID-4\ntest('x', () => {});",
+        );
+        let named = (
+            "web/package.json",
+            "\"check\": \"node --test tests/a.test.mjs\"",
+        );
+        assert_eq!(find(&Tree::of(&[test, named])).citations.len(), 1);
+        assert_eq!(find(&Tree::of(&[test])).mistakes[0].what, ELSEWHERE);
     }
 
     #[test]
