@@ -105,6 +105,13 @@ impl DataKey {
         mac(key.as_slice(), &message)
     }
 
+    /// A key for something else than sealing, such as signing a channel's own tokens: one for each place,
+    /// and none of them says anything of this key.
+    pub fn derive(&self, place: &Place<'_>) -> Zeroizing<[u8; 32]> {
+        let key = Zeroizing::new(mac(self.bytes.as_slice(), b"usher derived key v1"));
+        Zeroizing::new(mac(key.as_slice(), &self.bound(place)))
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.as_slice()
     }

@@ -205,6 +205,18 @@ fn a_typed_code_is_kept_under_a_key_and_for_one_place() {
     }
 }
 
+#[test]
+fn a_derived_key_is_another_for_each_place_and_data_key() {
+    let key = data_key("d1", 7);
+    let here = key.derive(&PLACE);
+    assert_eq!(here, data_key("d1", 7).derive(&PLACE));
+    assert_ne!(here, data_key("d1", 8).derive(&PLACE));
+    assert_ne!(*here, [7; 32]);
+    for place in elsewhere() {
+        assert_ne!(here, key.derive(&place), "{place:?}");
+    }
+}
+
 fn hostile_blobs() -> Vec<(&'static str, Vec<u8>)> {
     let lines = include_str!("hostile_blobs.txt")
         .lines()
