@@ -173,6 +173,21 @@ impl Session {
         }
     }
 
+    /// Another pass of a session that came to its end: the flow begins anew with its variables at their
+    /// defaults, and for the same person, so that nobody is asked to sign in twice (SGN-8, IDN-4).
+    #[must_use]
+    pub fn again(self, program: &Program) -> Self {
+        Self {
+            runs: self.runs,
+            chat_user: self.chat_user,
+            auth: self.auth,
+            signed_in: self.signed_in,
+            left: self.left,
+            level: self.level,
+            ..Self::new(&self.id, program)
+        }
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         &self.id

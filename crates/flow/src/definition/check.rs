@@ -329,7 +329,7 @@ fn flow(name: &str, file: &FlowFile, checker: &mut Checker<'_>) -> Flow {
             .get(index + 1)
             .and_then(|step| step.id.clone())
             .map_or(Target::End, Target::Step);
-        let checked = checker.within(&format!("/steps/{index}"), |checker| {
+        let parsed = checker.within(&format!("/steps/{index}"), |checker| {
             node(step, below, checker)
         });
         let id = step.id.clone().unwrap_or_default();
@@ -339,7 +339,7 @@ fn flow(name: &str, file: &FlowFile, checker: &mut Checker<'_>) -> Flow {
                 Fault::new(format!("there are two steps `{id}`")),
             );
         }
-        if let Some(node) = checked {
+        if let Some(node) = parsed {
             steps.insert(id, node);
         }
     }
@@ -365,7 +365,7 @@ fn node(file: &StepFile, below: Target, checker: &mut Checker<'_>) -> Option<Nod
     Some(Node {
         when: transpose(when)?,
         step: step?,
-        post_actions: post_actions?,
+        post_actions,
         on_exception,
         next: next?,
     })

@@ -54,6 +54,10 @@ impl Program {
     ///
     /// # Errors
     /// All mistakes of all files at once, each with the name of its flow.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever checks files has no more use for them"
+    )]
     pub fn check(
         files: Vec<(String, FlowFile)>,
         start: &str,

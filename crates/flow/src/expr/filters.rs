@@ -1,9 +1,14 @@
 //! The filters and tests of expressions. All are bounded: each is charged for what it reads and makes.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "MiniJinja gives filters their arguments by value"
+)]
+
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 
-use crate::expr::scope::{MAX_TEXT, to_value, too_large};
+use crate::expr::scope::{MAX_TEXT, plain, to_value, too_large};
 
 type Jinja = minijinja::Value;
 
@@ -80,10 +85,10 @@ pub(super) fn install(env: &mut Environment<'static>) {
 
 fn install_text(env: &mut Environment<'static>) {
     env.add_filter("upper", |state: &mut State, v: Jinja| {
-        text(state, &v, |t| t.to_uppercase())
+        text(state, &v, str::to_uppercase)
     });
     env.add_filter("lower", |state: &mut State, v: Jinja| {
-        text(state, &v, |t| t.to_lowercase())
+        text(state, &v, str::to_lowercase)
     });
     env.add_filter("trim", |state: &mut State, v: Jinja| {
         text(state, &v, |t| t.trim().to_owned())
@@ -181,7 +186,7 @@ fn text(
     if is_null(value) {
         return Ok(Jinja::UNDEFINED);
     }
-    let text = value.to_string();
+    let text = plain(value)?;
     charge(state, text.len())?;
     bounded(make(&text))
 }
@@ -194,7 +199,7 @@ fn capitalize(text: &str) -> String {
 }
 
 fn replace(state: &mut State, value: Jinja, from: String, to: String) -> Result<Jinja, Error> {
-    let text = value.to_string();
+    let text = plain(&value)?;
     charge(state, text.len())?;
     if from.is_empty() {
         return bounded(text);
@@ -207,7 +212,7 @@ fn replace(state: &mut State, value: Jinja, from: String, to: String) -> Result<
 }
 
 fn split(state: &mut State, value: Jinja, by: String) -> Result<Jinja, Error> {
-    let text = value.to_string();
+    let text = plain(&value)?;
     charge(state, text.len())?;
     if by.is_empty() {
         return Err(Error::new(
@@ -247,7 +252,7 @@ fn join(state: &mut State, value: Jinja, by: Rest<String>) -> Result<Jinja, Erro
             out.push_str(by);
         }
         let before = out.len();
-        out.push_str(&item?.to_string());
+        out.push_str(&plain(&item?)?);
         charge(state, 1 + by.len() + out.len() - before)?;
         if out.len() > MAX_TEXT {
             return Err(too_large());

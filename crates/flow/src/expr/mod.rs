@@ -75,6 +75,9 @@ pub(crate) enum Shape {
     Map(Vec<(String, Shape)>),
 }
 
+/// Faults, each with the JSON pointer to where it is.
+pub(crate) type Faults = Vec<(String, Fault)>;
+
 /// What a template prints into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -137,7 +140,7 @@ impl Library {
     }
 
     /// Compiles `json`; a fault comes with the JSON pointer to where it is.
-    pub(crate) fn compile_shape(&mut self, json: &Json) -> Result<Shape, Vec<(String, Fault)>> {
+    pub(crate) fn compile_shape(&mut self, json: &Json) -> Result<Shape, Faults> {
         match json {
             Json::String(source) => self
                 .compile_text_shape(source)
@@ -162,7 +165,7 @@ impl Library {
     fn compile_all<'j>(
         &mut self,
         members: impl Iterator<Item = (String, &'j Json)>,
-    ) -> Result<Vec<(String, Shape)>, Vec<(String, Fault)>> {
+    ) -> Result<Vec<(String, Shape)>, Faults> {
         let mut shapes = Vec::new();
         let mut faults = Vec::new();
         for (name, json) in members {
@@ -322,7 +325,7 @@ fn print(
     if value.is_undefined() || value.is_none() {
         return Ok(());
     }
-    let text = value.to_string();
+    let text = scope::plain(value)?;
     filters::charge(state, text.len())?;
     if state.name().ends_with(ADDRESS) {
         write!(out, "{}", utf8_percent_encode(&text, &RESERVED))?;

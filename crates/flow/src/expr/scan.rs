@@ -89,7 +89,7 @@ pub(crate) fn expression(source: &str) -> Result<String, Fault> {
             clip(rest)
         )));
     }
-    rewrite(tokens)
+    rewrite(&tokens)
 }
 
 fn check_length(source: &str) -> Result<(), Fault> {
@@ -111,7 +111,7 @@ fn push_text(parts: &mut Vec<Part>, text: &str) {
 fn next_opening(text: &str) -> usize {
     text.char_indices()
         .map(|(at, _)| at)
-        .find(|&at| match text[at..].as_bytes() {
+        .find(|&at| match &text.as_bytes()[at..] {
             [b'{', b'{' | b'%' | b'#', ..] => true,
             [b'[', b'[', ..] => entity(&text[at..]).is_some(),
             _ => false,
@@ -132,7 +132,7 @@ fn print<'s>(tag: &'s str, parts: &mut Vec<Part>) -> Result<&'s str, Fault> {
     parts.push(Part::Tag(Tag {
         prints: true,
         trims_before,
-        inside: rewrite(tokens)?,
+        inside: rewrite(&tokens)?,
         trims_after,
     }));
     Ok(rest)
@@ -172,7 +172,7 @@ fn statement<'s>(
     parts.push(Part::Tag(Tag {
         prints: false,
         trims_before,
-        inside: rewrite(tokens)?,
+        inside: rewrite(&tokens)?,
         trims_after,
     }));
     Ok(rest)
@@ -306,11 +306,7 @@ fn token(text: &str) -> Result<(Token<'_>, &str), Fault> {
         [quote @ (b'"' | b'\''), ..] => of(Kind::Text, quoted(text, *quote)?),
         [b'0'..=b'9', ..] => of(Kind::Number, number(text)),
         [b'=' | b'!' | b'<' | b'>', b'=', ..] | [b'/', b'/', ..] => of(Kind::Sign, 2),
-        [
-            b'+' | b'-' | b'/' | b'%' | b'~' | b'<' | b'>' | b'=' | b'|' | b'.' | b',',
-            ..,
-        ]
-        | [b'(' | b')' | b'[' | b']', ..] => of(Kind::Sign, 1),
+        [byte, ..] if b"+-/%~<>=|.,()[]".contains(byte) => of(Kind::Sign, 1),
         [b'*', ..] => Err(Fault::new("`*` is not available").hint("write `a | times(b)`")),
         _ => Err(Fault::new(format!(
             "`{}` has no place in an expression",
@@ -376,7 +372,7 @@ fn check_loop(tokens: &[Token<'_>]) -> Result<(), Fault> {
 }
 
 /// Checks the tokens of one tag and writes them as MiniJinja reads them.
-fn rewrite(tokens: Vec<Token<'_>>) -> Result<String, Fault> {
+fn rewrite(tokens: &[Token<'_>]) -> Result<String, Fault> {
     let joins = tokens
         .iter()
         .filter(|token| token.is("~") || token.is("+"))
@@ -389,13 +385,13 @@ fn rewrite(tokens: Vec<Token<'_>>) -> Result<String, Fault> {
     let mut out = String::new();
     let mut at = 0;
     while at < tokens.len() {
-        check_call(&tokens, at)?;
-        check_filter(&tokens, at)?;
-        if let Some(test) = comparison_with_truth(&tokens, at)? {
+        check_call(tokens, at)?;
+        check_filter(tokens, at)?;
+        if let Some(test) = comparison_with_truth(tokens, at)? {
             out.push_str(&test);
             at += 2;
         } else {
-            out.push_str(written(&tokens, at));
+            out.push_str(written(tokens, at));
             at += 1;
         }
         out.push(' ');

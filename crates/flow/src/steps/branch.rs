@@ -18,7 +18,7 @@ pub(super) struct Branch {
 }
 
 impl Branch {
-    pub(super) fn parse(cases: &Vec<RouteFile>, checker: &mut Checker<'_>) -> Option<Self> {
+    pub(super) fn parse(cases: &[RouteFile], checker: &mut Checker<'_>) -> Option<Self> {
         let parsed = checker.cases("", cases);
         (parsed.len() == cases.len()).then_some(Self { cases: parsed })
     }

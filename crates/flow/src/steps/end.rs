@@ -16,8 +16,8 @@ use crate::steps::{Context, Next, Step};
 pub(super) struct End;
 
 impl End {
-    pub(super) fn parse(written: &bool, checker: &mut Checker<'_>) -> Option<Self> {
-        must_be_true(*written, checker).map(|()| Self)
+    pub(super) fn parse(written: bool, checker: &mut Checker<'_>) -> Option<Self> {
+        must_be_true(written, checker).map(|()| Self)
     }
 }
 

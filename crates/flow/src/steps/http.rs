@@ -170,16 +170,14 @@ fn method<'f>(
     let mut written = all
         .into_iter()
         .filter_map(|(name, method, source)| Some((name, method, source.as_deref()?)));
-    match (written.next(), written.next()) {
-        (Some(one), None) => Some(one),
-        (Some(_) | None, Some(_) | None) => {
-            checker.mistake(
-                "",
-                Fault::new("one of `get`, `post`, `put`, `patch`, `delete` holds the address"),
-            );
-            None
-        }
+    let one = written.next().filter(|_| written.next().is_none());
+    if one.is_none() {
+        checker.mistake(
+            "",
+            Fault::new("one of `get`, `post`, `put`, `patch`, `delete` holds the address"),
+        );
     }
+    one
 }
 
 fn headers(file: &HttpFile, checker: &mut Checker<'_>) -> Option<Vec<(String, Shape)>> {

@@ -137,15 +137,13 @@ pub(crate) fn parse(file: &StepFile, checker: &mut Checker<'_>) -> Parsed {
     kind!(http, http::Http::parse);
     kind!(sign_in, sign_in::SignIn::parse);
     kind!(get_user_identity, get_user_identity::GetUserIdentity::parse);
-    kind!(
-        save_identified_user,
-        save_identified_user::SaveIdentifiedUser::parse
-    );
-    kind!(
-        save_authenticated_user,
-        save_authenticated_user::SaveAuthenticatedUser::parse
-    );
-    kind!(end, end::End::parse);
+    kind!(save_identified_user, |on: &bool, checker| {
+        save_identified_user::SaveIdentifiedUser::parse(*on, checker)
+    });
+    kind!(save_authenticated_user, |on: &bool, checker| {
+        save_authenticated_user::SaveAuthenticatedUser::parse(*on, checker)
+    });
+    kind!(end, |on: &bool, checker| end::End::parse(*on, checker));
     one_of(kinds, checker)
 }
 
@@ -165,10 +163,7 @@ fn one_of(mut kinds: Vec<(&str, Parsed)>, checker: &mut Checker<'_>) -> Parsed {
 }
 
 /// The actions that follow a step's success: identity first where its switch asks for it (IDN-1), then those listed.
-pub(crate) fn parse_post_actions(
-    file: &StepFile,
-    checker: &mut Checker<'_>,
-) -> Option<Vec<Box<dyn Step>>> {
+pub(crate) fn parse_post_actions(file: &StepFile, checker: &mut Checker<'_>) -> Vec<Box<dyn Step>> {
     let connection = connection_of(file);
     let switched = file
         .sign_in
@@ -193,7 +188,7 @@ pub(crate) fn parse_post_actions(
             ),
         }
     }
-    Some(actions)
+    actions
 }
 
 fn connection_of(file: &StepFile) -> Option<&str> {

@@ -16,8 +16,8 @@ use crate::steps::{Context, Next, Step, end};
 pub(super) struct SaveIdentifiedUser;
 
 impl SaveIdentifiedUser {
-    pub(super) fn parse(written: &bool, checker: &mut Checker<'_>) -> Option<Self> {
-        end::must_be_true(*written, checker).map(|()| Self)
+    pub(super) fn parse(written: bool, checker: &mut Checker<'_>) -> Option<Self> {
+        end::must_be_true(written, checker).map(|()| Self)
     }
 }
 
