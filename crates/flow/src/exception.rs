@@ -7,7 +7,7 @@ use std::borrow::Cow;
 pub(crate) struct Exception {
     /// `SystemError.Code`: stable text.
     pub(crate) code: Cow<'static, str>,
-    /// `SystemError.Detail`: for the monitor; holds no value of the session.
+    /// `SystemError.Detail`: for the monitor; holds no text of the session.
     pub(crate) detail: String,
 }
 

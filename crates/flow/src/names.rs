@@ -34,7 +34,7 @@ pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
                 candidate,
             )
         })
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3).min(3))
+        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).min(3))
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -189,8 +189,13 @@ impl<'a> Checker<'a> {
             return Some(Target::End);
         }
         let known = self.steps.clone();
-        self.one_of(below, "step", name, known.iter().map(String::as_str))
-            .map(Target::Step)
+        self.one_of(
+            below,
+            "step",
+            name,
+            known.iter().map(String::as_str).chain([END]),
+        )
+        .map(Target::Step)
     }
 
     /// A duration of whole seconds within `from` and `to`.

@@ -237,6 +237,10 @@ impl Library {
     }
 
     fn expression(&mut self, inside: &str) -> Result<Key, Fault> {
+        // By itself first: its faults are told without what we put around it.
+        self.env
+            .compile_expression(inside)
+            .map_err(|error| Fault::new(tell(&error)))?;
         self.add(format!("{{% set {RESULT} = ({inside}) %}}"), Place::Text)
     }
 

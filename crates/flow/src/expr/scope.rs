@@ -265,7 +265,11 @@ fn to_number(jinja: &Jinja) -> Value {
 /// As it is printed. MiniJinja would write truth and lists as Python does.
 pub(super) fn plain(jinja: &Jinja) -> Result<String, Error> {
     let own = [ValueKind::String, ValueKind::Number, ValueKind::Plain].contains(&jinja.kind());
-    if own { Ok(jinja.to_string()) } else { Ok(to_value(jinja)?.to_string()) }
+    if own {
+        Ok(jinja.to_string())
+    } else {
+        Ok(to_value(jinja)?.to_string())
+    }
 }
 
 pub(super) fn too_large() -> Error {

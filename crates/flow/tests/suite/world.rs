@@ -1,9 +1,8 @@
 //! A world for flows: plays the app, keeps the clock and the grants.
 
-pub mod yaml;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::yaml;
 use flow::{
     Channel, Env, Event, Facts, Mistake, Program, Run, Session, TokenHandle, Turn, WaitsFor,
 };
@@ -15,10 +14,10 @@ use jiff::{SignedDuration, Timestamp};
     clippy::allow_attributes,
     reason = "not every test file uses it"
 )]
-pub const TRAVEL: &str = include_str!("../travel.yaml");
+pub(crate) const TRAVEL: &str = include_str!("../travel.yaml");
 
 /// Checks flows, of which the first is the one to start with. Connections are `corp` and `other`.
-pub fn check(sources: &[&str]) -> Result<Program, Vec<(String, Mistake)>> {
+pub(crate) fn check(sources: &[&str]) -> Result<Program, Vec<(String, Mistake)>> {
     let files: Vec<_> = sources
         .iter()
         .map(|source| yaml::flow(source))
@@ -38,19 +37,19 @@ pub fn check(sources: &[&str]) -> Result<Program, Vec<(String, Mistake)>> {
 }
 
 /// What the app would hold for one conversation.
-pub struct World {
-    pub program: Program,
-    pub session: Session,
-    pub now: Timestamp,
-    pub tokens: BTreeMap<String, TokenHandle>,
-    pub buttons: bool,
-    pub proves_browser: bool,
+pub(crate) struct World {
+    pub(crate) program: Program,
+    pub(crate) session: Session,
+    pub(crate) now: Timestamp,
+    pub(crate) tokens: BTreeMap<String, TokenHandle>,
+    pub(crate) buttons: bool,
+    pub(crate) proves_browser: bool,
     seed: u64,
     grants: u32,
 }
 
 impl World {
-    pub fn new(program: Program) -> Self {
+    pub(crate) fn new(program: Program) -> Self {
         let session = Session::new("ses_1", &program);
         let now = "2030-01-01T12:00:00Z".parse().expect("a time");
         let tokens = BTreeMap::new();
@@ -66,7 +65,7 @@ impl World {
         }
     }
 
-    pub fn env(&self) -> Env<'_> {
+    pub(crate) fn env(&self) -> Env<'_> {
         let mut seed = [7; 32];
         seed[..8].copy_from_slice(&self.seed.to_be_bytes());
         Env {
@@ -83,7 +82,7 @@ impl World {
     }
 
     /// One turn. Computes it twice and demands the same bytes; stores the session and loads it again.
-    pub fn give(&mut self, event: Event) -> Turn {
+    pub(crate) fn give(&mut self, event: Event) -> Turn {
         self.seed += 1;
         let turn = flow::advance(
             &self.program,
@@ -108,12 +107,12 @@ impl World {
     }
 
     /// The run that is waited for; one that never was if there is none.
-    pub fn run(&self) -> Run {
+    pub(crate) fn run(&self) -> Run {
         self.session.waiting().map_or(Run(0), |waiting| waiting.run)
     }
 
     /// The connection that a prompt is open for.
-    pub fn prompted(&self) -> String {
+    pub(crate) fn prompted(&self) -> String {
         match self.session.waiting().map(|waiting| &waiting.for_) {
             Some(WaitsFor::SignIn { connection, .. }) => connection.clone(),
             Some(WaitsFor::Answer | WaitsFor::Http { .. } | WaitsFor::Identity) | None => {
@@ -123,7 +122,7 @@ impl World {
     }
 
     /// A new grant of `connection`, as the app makes one when a sign-in succeeds.
-    pub fn grant(&mut self, connection: &str) {
+    pub(crate) fn grant(&mut self, connection: &str) {
         self.grants += 1;
         let handle = TokenHandle {
             connection: connection.to_owned(),
@@ -132,7 +131,7 @@ impl World {
         self.tokens.insert(connection.to_owned(), handle);
     }
 
-    pub fn pass(&mut self, seconds: i64) {
+    pub(crate) fn pass(&mut self, seconds: i64) {
         self.now = self
             .now
             .checked_add(SignedDuration::from_secs(seconds))

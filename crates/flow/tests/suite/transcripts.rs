@@ -8,19 +8,6 @@
 //! - `* event`: something happens, see [`Play::happen`].
 //! - `= claim`: holds now, see [`Play::assert`].
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test"
-)]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the harness reads the transcripts"
-)]
-
-mod support;
-
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 
@@ -29,7 +16,8 @@ use flow::{
     SignInFailure, Turn,
 };
 use serde_json::Value as Json;
-use support::World;
+
+use crate::world::{self, World};
 
 #[test]
 fn every_transcript_plays_as_written() {
@@ -79,8 +67,7 @@ fn play_file(name: &str, text: &str) {
 
 fn play(name: &str, flows: &[String], block: &[(usize, &str)]) {
     let sources: Vec<&str> = flows.iter().map(String::as_str).collect();
-    let program =
-        support::check(&sources).unwrap_or_else(|mistakes| panic!("{name}: {mistakes:#?}"));
+    let program = world::check(&sources).unwrap_or_else(|mistakes| panic!("{name}: {mistakes:#?}"));
     let mut play = Play {
         world: World::new(program),
         place: String::new(),

@@ -5,7 +5,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value as Json};
 
 /// Reads a flow file.
-pub fn flow(source: &str) -> FlowFile {
+pub(crate) fn flow(source: &str) -> FlowFile {
     let mut events = Parser::new_from_str(source)
         .map(|event| event.expect("YAML").0)
         .filter(|event| !matches!(event, Event::StreamStart | Event::DocumentStart(_)));

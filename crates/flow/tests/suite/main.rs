@@ -1,0 +1,19 @@
+//! Tests through the public interface, in one program: linking is what they cost.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the harnesses read files and bound time"
+)]
+
+mod corpus;
+mod definition;
+mod invariants;
+mod transcripts;
+mod world;
+mod yaml;
