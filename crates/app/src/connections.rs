@@ -39,7 +39,7 @@ const HELD: u64 = 10_000;
 
 /// Why a connection is not usable at this moment.
 #[derive(Debug, thiserror::Error)]
-pub enum RegistrationError {
+pub(crate) enum RegistrationError {
     /// The version has no such connection, or its secret is gone (SGN-3).
     #[error("no such connection")]
     NoConfiguration,

@@ -8,7 +8,6 @@ use store::{
     StoredActivity,
 };
 use tokio::sync::broadcast;
-use zeroize::Zeroizing;
 
 use crate::{
     App,
@@ -187,37 +186,44 @@ impl App {
         self.bus.listen(organization, id)
     }
 
-    /// Signs a channel's own token for this organization.
+    /// Signs a channel's own token for this organization, which it names as its key.
     pub async fn channel_token(
         &self,
         organization: &Organization,
         claims: &Value,
     ) -> Result<String, TurnError> {
-        let key = self.channel_key(organization).await?;
-        let key = SigningKey::hmac(Alg::HS256, "channel", key.as_slice()).map_err(|_| KeyError::Seal)?;
-        Ok(key
-            .sign(Some(CHANNEL_TOKEN), claims)
-            .map_err(|_| KeyError::Seal)?)
+        let key = self.data_key(organization).await?;
+        let key = key.derive(&Sealed::ChannelTokens.place(organization.as_str()));
+        let key = SigningKey::hmac(Alg::HS256, organization.as_str(), key.as_slice());
+        let signed = key.and_then(|key| key.sign(Some(CHANNEL_TOKEN), claims));
+        Ok(signed.map_err(|_| KeyError::Seal)?)
     }
 
-    /// The claims of a channel's own token, if it is one of this organization. Expired ones too:
-    /// the channel tells those apart.
+    /// Whose channel token this is and what it says; `None` if it is none of ours. Expired ones
+    /// too: the channel tells those apart.
     pub async fn channel_claims(
         &self,
-        organization: &Organization,
         token: &str,
-    ) -> Result<Option<Map<String, Value>>, TurnError> {
-        let keys = KeySet::from_secret(self.channel_key(organization).await?.as_slice());
+    ) -> Result<Option<(Organization, Map<String, Value>)>, TurnError> {
+        let named = oauth::keys::kid_of(token).and_then(|kid| Organization::parse(&kid).ok());
+        let Some(organization) = named else {
+            return Ok(None);
+        };
+        let Some(key) = self.keys.find(&self.store, &organization).await? else {
+            return Ok(None);
+        };
+        let key = key.derive(&Sealed::ChannelTokens.place(organization.as_str()));
         let policy = Policy {
             kind: Kind::HostToken {
                 typ: &[CHANNEL_TOKEN],
             },
             algs: &[Alg::HS256],
-            max_bytes: 4096,
+            max_bytes: CHANNEL_TOKEN_BYTES,
         };
-        Ok(jose::verify(token, &policy, &keys)
+        let verified = jose::verify(token, &policy, &KeySet::from_secret(key.as_slice()));
+        Ok(verified
             .ok()
-            .map(|verified| verified.claims.to_map()))
+            .map(|verified| (organization, verified.claims.to_map())))
     }
 
     /// The secret with which a customer's own server asks for Direct Line tokens of an agent. It
@@ -250,22 +256,12 @@ impl App {
         let Ok(organization) = Organization::parse(organization) else {
             return Ok(None);
         };
-        // An organization without anything published has no key, and gets none by being asked for.
-        if self.active(&organization, MAIN_BRANCH).await.is_err() {
+        if self.keys.find(&self.store, &organization).await?.is_none() {
             return Ok(None);
         }
         let expected = self.directline_secret(&organization, agent).await?;
         let same = vault::same(&digest(secret).0, &digest(expected.expose_secret()).0);
         Ok(same.then(|| (organization, agent.to_owned())))
-    }
-
-    async fn channel_key(
-        &self,
-        organization: &Organization,
-    ) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-        let key = self.data_key(organization).await?;
-        let place = Sealed::ChannelTokens.place(organization.as_str());
-        Ok(key.derive(&place))
     }
 
     /// What the conversation's browser is known by, for a channel that has one.
@@ -297,6 +293,8 @@ const DIRECTLINE_SECRET: &str = "usher_dl_";
 
 /// `typ` of a channel's own tokens.
 const CHANNEL_TOKEN: &str = "usher-channel+jwt";
+/// The largest of them.
+const CHANNEL_TOKEN_BYTES: usize = 4096;
 
 /// The bubble of a typed code, without the code.
 fn masked(mut body: Map<String, Value>) -> Map<String, Value> {

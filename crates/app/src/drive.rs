@@ -6,7 +6,7 @@ use crate::ports::{HttpError, Limits, Ports};
 
 /// Why an exchange came to no outcome.
 #[derive(Debug, thiserror::Error)]
-pub enum DriveError {
+pub(crate) enum DriveError {
     /// No answer came.
     #[error("no answer")]
     NoAnswer(#[from] HttpError),
@@ -17,7 +17,7 @@ pub enum DriveError {
 
 /// Carries `progress` to its end. Never repeats a request: whether that is safe is the caller's
 /// to know.
-pub async fn drive<E: Exchange>(
+pub(crate) async fn drive<E: Exchange>(
     ports: &Ports,
     mut progress: Progress<E>,
 ) -> Result<E::Outcome, DriveError> {

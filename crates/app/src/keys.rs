@@ -51,28 +51,33 @@ impl Keys {
         if let Some(key) = self.held.get(organization).await {
             return Ok(key);
         }
-        let key = Arc::new(self.fetch(store, ports, organization).await?);
+        if let Some(key) = self.find(store, organization).await? {
+            return Ok(key);
+        }
+        let made = self.make(ports.entropy.as_ref(), organization)?;
+        // If another node is first, its key is the one in use.
+        store.keys.add_wrapped_key(organization, made).await?;
+        self.find(store, organization).await?.ok_or(KeyError::Seal)
+    }
+
+    /// The organization's data key if it has one: for names that come from outside, which must not
+    /// make a key by being asked for.
+    pub(crate) async fn find(
+        &self,
+        store: &Store,
+        organization: &Organization,
+    ) -> Result<Option<Arc<DataKey>>, KeyError> {
+        if let Some(key) = self.held.get(organization).await {
+            return Ok(Some(key));
+        }
+        let Some(held) = store.keys.wrapped_keys(organization).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        let key = Arc::new(self.ring.unwrap(organization.as_str(), &held.wrapped)?);
         self.held
             .insert(organization.clone(), Arc::clone(&key))
             .await;
-        Ok(key)
-    }
-
-    async fn fetch(
-        &self,
-        store: &Store,
-        ports: &Ports,
-        organization: &Organization,
-    ) -> Result<DataKey, KeyError> {
-        if let Some(held) = store.keys.wrapped_keys(organization).await?.pop() {
-            return Ok(self.ring.unwrap(organization.as_str(), &held.wrapped)?);
-        }
-        let made = self.make(ports.entropy.as_ref(), organization)?;
-        store.keys.add_wrapped_key(organization, made).await?;
-        // Read back: another node may have been first, and the oldest key is the one in use.
-        let held = store.keys.wrapped_keys(organization).await?;
-        let first = held.first().ok_or(KeyError::Seal)?;
-        Ok(self.ring.unwrap(organization.as_str(), &first.wrapped)?)
+        Ok(Some(key))
     }
 
     fn make(

@@ -10,14 +10,14 @@ const LANES: usize = 1024;
 /// A fixed set of locks over which conversations are spread: bounded memory, however many there
 /// are. The store's revision check is what keeps turns apart between nodes; a lane only spares
 /// this node from deciding the same turn twice.
-pub struct Lanes {
+pub(crate) struct Lanes {
     locks: Vec<Mutex<()>>,
     hasher: RandomState,
 }
 
 impl Lanes {
     /// All lanes, free.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             locks: std::iter::repeat_with(Mutex::default).take(LANES).collect(),
             hasher: RandomState::new(),
@@ -25,7 +25,7 @@ impl Lanes {
     }
 
     /// Waits for the lane of `conversation`.
-    pub async fn enter(&self, conversation: &str) -> MutexGuard<'_, ()> {
+    pub(crate) async fn enter(&self, conversation: &str) -> MutexGuard<'_, ()> {
         let lane = self.hasher.hash_one(conversation) % LANES as u64;
         let lane = usize::try_from(lane).unwrap_or_default();
         self.locks[lane].lock().await

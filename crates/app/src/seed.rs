@@ -7,14 +7,14 @@ use crate::ports::Entropy;
 /// 256 random bits from which a turn derives every id and secret it needs, so that the same seed
 /// gives the same turn, byte for byte.
 #[derive(Clone)]
-pub struct Seed {
+pub(crate) struct Seed {
     root: [u8; 32],
     drawn: u64,
 }
 
 impl Seed {
     /// One draw from `entropy`.
-    pub fn draw(entropy: &dyn Entropy) -> Self {
+    pub(crate) fn draw(entropy: &dyn Entropy) -> Self {
         Self {
             root: entropy.bytes(),
             drawn: 0,
@@ -22,7 +22,7 @@ impl Seed {
     }
 
     /// The next 32 bytes; no two calls give the same.
-    pub fn secret(&mut self) -> [u8; 32] {
+    pub(crate) fn secret(&mut self) -> [u8; 32] {
         self.drawn += 1;
         Sha256::new()
             .chain_update(self.root)
@@ -32,7 +32,7 @@ impl Seed {
     }
 
     /// The next `N` bytes, at most 32.
-    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let secret = self.secret();
         std::array::from_fn(|at| secret[at])
     }

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use store::{Organization, Snapshot, StoreError, VersionId};
+use store::{Organization, Snapshot, StoreError, VersionId, VersionRow};
 
 use crate::{
     App,
+    conversation::MAIN_BRANCH,
     workspace::{self, Agent, Connection},
 };
 
@@ -21,6 +22,19 @@ pub struct Published {
     pub name: Organization,
     /// What it says.
     pub organization: workspace::Organization,
+}
+
+/// An agent in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentRow {
+    /// Whose it is.
+    pub organization: Organization,
+    /// Its name, as it stands in addresses.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// Its organization's.
+    pub organization_title: String,
 }
 
 /// Why a version cannot run.
@@ -76,6 +90,33 @@ impl App {
         let active = self.store.versions.active(organization, branch).await?;
         let row = active.ok_or(VersionError::Unknown)?;
         self.compiled(organization, row.row.id, row.files).await
+    }
+
+    /// Every agent of the main branch, for whoever looks around.
+    pub async fn agents(&self) -> Result<Vec<AgentRow>, VersionError> {
+        let mut rows = Vec::new();
+        for active in self.store.versions.organizations().await? {
+            if active.branch != MAIN_BRANCH {
+                continue;
+            }
+            let published = self.version(&active.organization, active.version).await?;
+            rows.extend(published.organization.agents.values().map(|agent| AgentRow {
+                organization: active.organization.clone(),
+                name: agent.settings.name.clone(),
+                title: agent.settings.title.clone(),
+                organization_title: published.organization.settings.title.clone(),
+            }));
+        }
+        Ok(rows)
+    }
+
+    /// What an organization published, the newest first.
+    pub async fn history(
+        &self,
+        organization: &Organization,
+        limit: u32,
+    ) -> Result<Vec<VersionRow>, StoreError> {
+        self.store.versions.history(organization, limit).await
     }
 
     /// One version.

@@ -55,8 +55,7 @@ impl Wake {
 impl App {
     /// Works until `stop`. Whatever is under way then is finished or repeated by the next start.
     pub async fn run(self: &Arc<Self>, stop: &CancellationToken) {
-        let started = self.ports.clock.now();
-        if let Err(error) = self.recover_sign_ins(started).await {
+        if let Err(error) = self.recover().await {
             tracing::error!(%error, "could not take up interrupted sign-ins");
         }
         tokio::join!(self.work_outbox(stop), self.work_timers(stop));

@@ -51,9 +51,13 @@ impl Cookies {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The browser's cookie for the attempt whose short name this is.
-    pub(crate) fn attempt(&self, short: &str) -> Option<&str> {
-        self.named(&format!("{ATTEMPT}{short}"))
+    /// The browser's cookies of attempts, by the attempt's short name.
+    pub(crate) fn attempts(&self) -> Vec<(String, String)> {
+        let short = |name: &str| name.strip_prefix(ATTEMPT).map(str::to_owned);
+        self.ours
+            .iter()
+            .filter_map(|(name, value)| Some((short(name)?, value.clone())))
+            .collect()
     }
 
     /// Attempt cookies beyond what a browser may hold, to be removed when one more is set: the
@@ -115,8 +119,7 @@ mod tests {
     fn ours_are_found_among_others() {
         let cookies = read("a=b; __Host-chat=abc-_1; x; =; __Host-att-12345678=z");
         assert_eq!(cookies.named(CHAT), Some("abc-_1"));
-        assert_eq!(cookies.attempt("12345678"), Some("z"));
-        assert_eq!(cookies.attempt("other678"), None);
+        assert_eq!(cookies.attempts(), [("12345678".to_owned(), "z".to_owned())]);
     }
 
     #[test]

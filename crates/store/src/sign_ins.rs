@@ -36,7 +36,8 @@ pub trait SignIns: Send + Sync {
         id: AttemptId,
     ) -> Result<Option<Attempt>, StoreError>;
 
-    /// Binds an open attempt to the browser that pressed the button (PHI-7): open to claimed.
+    /// Binds an open attempt to the browser that pressed the button (PHI-7): open to claimed. The same
+    /// browser, as its cookie shows, may set out once more: only its last way out counts.
     ///
     /// `false` if another browser was first, the attempt is finished, or its deadline is not after
     /// `claim.at`. The deadline stays as it is.

@@ -1,7 +1,7 @@
 //! Attempts that come to nothing: telling the flow, and leaving nothing behind.
 
 use flow::{Run, SignInFailure};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{Attempt, AttemptState, OutboxId};
 
 use super::{Details, proofs::Verdict};
@@ -110,7 +110,10 @@ impl App {
 
     /// What a start finds of sign-ins that the last stop cut off: an exchange that was under way
     /// is never repeated (BND-2), and one that only lacked its release is released.
-    pub(crate) async fn recover_sign_ins(&self, started: Timestamp) -> Result<(), TurnError> {
+    pub async fn recover(&self) -> Result<(), TurnError> {
+        // Whatever is being exchanged in the store, nobody is exchanging any more.
+        let started = self.ports.clock.now().saturating_add(SignedDuration::from_secs(1));
+        let started = started.unwrap_or(Timestamp::MAX);
         for attempt in self.store.sign_ins.unfinished_exchanges(started, BATCH).await? {
             self.end(&attempt, Ending::Interrupted).await?;
         }

@@ -1,7 +1,8 @@
 //! What the browser that signed in is shown in the end.
 
+use flow::Session;
 use jiff::Timestamp;
-use store::{AttemptId, AttemptState, Organization};
+use store::{Attempt, AttemptId, AttemptState, Organization};
 use zeroize::Zeroizing;
 
 use super::{Browser, Details};
@@ -14,6 +15,8 @@ pub enum FinishedPage {
     Connected {
         /// The agent, as people know it.
         agent_title: String,
+        /// The account, as people know it, while its grant lives.
+        account: Option<String>,
     },
     /// A code to type into the chat (PHI-8).
     Code {
@@ -58,7 +61,10 @@ impl App {
         Ok(match attempt.state {
             AttemptState::Open | AttemptState::Claimed => FinishedPage::Ended,
             AttemptState::Exchanging => FinishedPage::Working { agent_title },
-            AttemptState::Released => FinishedPage::Connected { agent_title },
+            AttemptState::Released => FinishedPage::Connected {
+                account: self.account_of(&attempt).await?,
+                agent_title,
+            },
             AttemptState::Failed => FinishedPage::Failed {
                 reason: attempt.reason.unwrap_or_default(),
                 agent_title,
@@ -78,5 +84,24 @@ impl App {
                 }
             }
         })
+    }
+    /// The account that the attempt's session is signed in with.
+    async fn account_of(&self, attempt: &Attempt) -> Result<Option<String>, TurnError> {
+        let snapshot = self
+            .store
+            .conversations
+            .load(&attempt.organization, attempt.conversation)
+            .await?;
+        let session = snapshot
+            .and_then(|snapshot| snapshot.session)
+            .filter(|running| running.id == attempt.session);
+        let Some(session) = session else {
+            return Ok(None);
+        };
+        let session: Session = session.state.read()?;
+        let who = session.signed_in();
+        Ok(who
+            .filter(|who| who.connection == attempt.connection)
+            .and_then(|who| who.account.clone()))
     }
 }

@@ -4,30 +4,30 @@ use serde::{Deserialize, Serialize};
 
 /// What has been shown about the browser that signed in, and about who asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Proofs {
+pub(crate) struct Proofs {
     /// P1: the browser that set out from our page is the one that came back from the provider.
-    pub same_browser: bool,
+    pub(crate) same_browser: bool,
     /// P2a: that browser holds the cookie of the conversation.
-    pub chat_browser: bool,
+    pub(crate) chat_browser: bool,
     /// P3: the code that only that browser was shown was typed into the conversation.
-    pub code: bool,
+    pub(crate) code: bool,
 }
 
 /// Leave to release one attempt's tokens. Only [`judge`] makes one, and the change that moves
 /// tokens out of quarantine asks for it: no path to a grant goes around the rule (PHI-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Leave(Proofs);
+pub(crate) struct Leave(Proofs);
 
 impl Leave {
     /// The proofs that held, as they are stored with the grant.
-    pub const fn proofs(self) -> Proofs {
+    pub(crate) const fn proofs(self) -> Proofs {
         self.0
     }
 }
 
 /// What follows from the proofs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The tokens may be bound to the session.
     Release(Leave),
     /// They stay in quarantine until the code is typed into the chat.
@@ -40,7 +40,7 @@ pub enum Verdict {
 ///
 /// P2b (the embedded widget's own popup) and P4 (an identity that the channel vouches for) join
 /// here when their channels exist.
-pub const fn judge(proofs: Proofs) -> Verdict {
+pub(crate) const fn judge(proofs: Proofs) -> Verdict {
     match proofs {
         Proofs {
             same_browser: false,

@@ -40,14 +40,16 @@ impl Shared {
 
     /// Answers 408 if `error` is the header time-out and a request had begun.
     pub(super) fn apologise(&self, error: &(dyn Error + 'static)) {
-        let timed_out = std::iter::successors(Some(error), |error| error.source())
-            .filter_map(|error| error.downcast_ref::<hyper::Error>())
-            .any(hyper::Error::is_timeout);
-        if timed_out && self.half_sent.load(Ordering::Relaxed) {
+        if is_timeout(error) && self.half_sent.load(Ordering::Relaxed) {
             // The socket's buffer is empty, so this does not block; if it fails, nobody is there.
             let _ = self.stream.try_write(REQUEST_TIMEOUT);
         }
     }
+}
+
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let own = error.downcast_ref::<hyper::Error>();
+    own.is_some_and(hyper::Error::is_timeout) || error.source().is_some_and(is_timeout)
 }
 
 impl AsyncRead for Shared {

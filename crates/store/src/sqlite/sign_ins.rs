@@ -275,7 +275,8 @@ fn bind(
 ) -> Result<bool, StoreError> {
     let sql = "UPDATE attempts SET state = 'claimed', changed = ?8, claimed = ?8, cookie = ?3, \
                param = ?4, sealed = ?5, redirect_uri = ?6, issuer = ?7 \
-               WHERE organization = ?1 AND id = ?2 AND state = 'open' AND deadline > ?8";
+               WHERE organization = ?1 AND id = ?2 AND deadline > ?8 \
+               AND (state = 'open' OR (state = 'claimed' AND cookie = ?3))";
     let Claim {
         cookie,
         state,
