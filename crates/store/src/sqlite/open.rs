@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{OpenError, Options};
@@ -76,6 +77,8 @@ fn settle_durability(db: &Connection, options: &Options) -> rusqlite::Result<()>
 fn settle(db: &Connection, options: &Options) -> rusqlite::Result<()> {
     db.busy_timeout(options.patience)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Or else some statements are compiled anew for each new value of a parameter.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.execute_batch(
         "PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
@@ -121,5 +124,24 @@ fn unusable(path: &Path, source: impl Error + Send + Sync + 'static) -> OpenErro
     OpenError::Unusable {
         path: path.to_owned(),
         source: Box::new(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_compiled_once_whatever_is_bound() {
+        let db = in_memory(&Options::default()).unwrap();
+        let sql = "SELECT id FROM grants \
+                   WHERE organization = ?1 AND conversation = ?2 AND session = ?3 ORDER BY id";
+        for n in 0..3_u8 {
+            let mut statement = db.prepare_cached(sql).unwrap();
+            assert!(!statement.exists((n.to_string(), [n; 22], [n; 22])).unwrap());
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        }
     }
 }
