@@ -113,9 +113,25 @@ enum NodeKind {
     /// A string that had escapes: a piece of `resolved`.
     Resolved,
     List,
-    Object {
-        repeats: bool,
-    },
+    Object,
+    /// An object that names a member twice.
+    RepeatingObject,
+}
+
+impl NodeKind {
+    fn is_container(self) -> bool {
+        matches!(
+            self,
+            NodeKind::List | NodeKind::Object | NodeKind::RepeatingObject
+        )
+    }
+}
+
+impl Node {
+    /// Of a scalar, in bytes.
+    fn len(self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
 }
 
 impl Document {
@@ -168,13 +184,7 @@ impl Document {
     }
 
     fn text_of(&self, node: Node) -> &str {
-        let whole = match node.kind {
-            NodeKind::Resolved => &self.resolved,
-            _ => &self.text,
-        };
-        whole
-            .get(node.start as usize..node.end as usize)
-            .unwrap_or_default()
+        piece(&self.text, &self.resolved, node)
     }
 }
 
@@ -209,7 +219,7 @@ impl<'d> Item<'d> {
             NodeKind::Number => Shape::Number(self.document.text_of(node)),
             NodeKind::Plain | NodeKind::Resolved => Shape::Text(self.document.text_of(node)),
             NodeKind::List => Shape::List,
-            NodeKind::Object { .. } => Shape::Object,
+            NodeKind::Object | NodeKind::RepeatingObject => Shape::Object,
         }
     }
 
@@ -246,7 +256,7 @@ impl<'d> Item<'d> {
         nodes.is_some_and(|nodes| {
             nodes
                 .iter()
-                .any(|node| node.kind == NodeKind::Object { repeats: true })
+                .any(|node| node.kind == NodeKind::RepeatingObject)
         })
     }
 
@@ -286,9 +296,7 @@ impl<'d> Item<'d> {
     /// The index of the first node behind this one.
     fn end(self) -> usize {
         match self.node() {
-            Some(node) if matches!(node.kind, NodeKind::List | NodeKind::Object { .. }) => {
-                node.end as usize
-            }
+            Some(node) if node.kind.is_container() => node.end as usize,
             _ => self.index + 1,
         }
     }
@@ -315,8 +323,8 @@ struct Reader<'t> {
     members: usize,
     limits: Limits,
     repeats: Repeats,
-    /// The names of all objects that are open, the innermost one's last.
-    names: Vec<Node>,
+    /// Which nodes are the names of the objects that are open, the innermost one's last.
+    names: Vec<u32>,
     nodes: Vec<Node>,
     resolved: String,
 }
@@ -337,11 +345,7 @@ impl Reader<'_> {
 
     fn value(&mut self) -> Result<(), JsonFault> {
         match self.peek() {
-            Some(b'"') => {
-                let string = self.string()?;
-                self.nodes.push(string);
-                Ok(())
-            }
+            Some(b'"') => self.string(),
             Some(b'{') => self.object(),
             Some(b'[') => self.list(),
             Some(b't') => self.literal("true", NodeKind::True),
@@ -369,7 +373,12 @@ impl Reader<'_> {
             return Err(JsonFault::DuplicateMember);
         }
         self.names.truncate(first_name);
-        self.close(container, NodeKind::Object { repeats });
+        let kind = if repeats {
+            NodeKind::RepeatingObject
+        } else {
+            NodeKind::Object
+        };
+        self.close(container, kind);
         Ok(())
     }
 
@@ -381,9 +390,8 @@ impl Reader<'_> {
         if self.peek() != Some(b'"') {
             return Err(JsonFault::Syntax);
         }
-        let name = self.string()?;
-        self.names.push(name);
-        self.nodes.push(name);
+        self.names.push(narrow(self.nodes.len()));
+        self.string()?;
         self.skip_space();
         self.expect(b':')?;
         self.skip_space();
@@ -413,11 +421,7 @@ impl Reader<'_> {
         }
         self.at += 1;
         let container = self.nodes.len();
-        self.nodes.push(Node {
-            kind: NodeKind::Null,
-            start: 0,
-            end: 0,
-        });
+        self.push(NodeKind::Null, 0, 0);
         Ok(container)
     }
 
@@ -456,35 +460,36 @@ impl Reader<'_> {
     fn has_repeats(&mut self, first_name: usize) -> bool {
         /// Above this many, sorting beats comparing each with each, and bounds a hostile object.
         const FEW: usize = 24;
-        let (text, resolved) = (self.text, &self.resolved);
+        let (text, resolved, nodes) = (self.text, &self.resolved, &self.nodes);
         let Some(names) = self.names.get_mut(first_name..) else {
             return false;
         };
-        let read = |name: &Node| piece(text, resolved, *name);
+        let node = |name: &u32| nodes.get(*name as usize).copied();
+        let read = |name: &u32| node(name).map(|node| piece(text, resolved, node));
         if names.len() > FEW {
-            names.sort_unstable_by(|a, b| read(a).cmp(read(b)));
+            names.sort_unstable_by(|a, b| read(a).cmp(&read(b)));
             return names
                 .windows(2)
                 .any(|pair| matches!(pair, [a, b] if read(a) == read(b)));
         }
+        // Most names differ in length, and that is known without reading them.
+        let length = |name: &u32| node(name).map(Node::len);
         names.iter().enumerate().any(|(index, name)| {
             let earlier = names.get(..index).unwrap_or_default();
-            earlier.iter().any(|other| read(other) == read(name))
+            earlier
+                .iter()
+                .any(|other| length(other) == length(name) && read(other) == read(name))
         })
     }
 
-    fn string(&mut self) -> Result<Node, JsonFault> {
+    fn string(&mut self) -> Result<(), JsonFault> {
         let start = self.at + 1;
-        let length = self.run_from(start);
-        let end = start + length;
+        let end = start + self.run_from(start);
         match self.byte(end) {
             Some(b'"') => {
                 self.at = end + 1;
-                Ok(Node {
-                    kind: NodeKind::Plain,
-                    start: narrow(start),
-                    end: narrow(end),
-                })
+                self.push(NodeKind::Plain, start, end);
+                Ok(())
             }
             Some(b'\\') => self.escaped_string(start),
             _ => Err(JsonFault::Syntax),
@@ -499,7 +504,7 @@ impl Reader<'_> {
             .unwrap_or(rest.len())
     }
 
-    fn escaped_string(&mut self, start: usize) -> Result<Node, JsonFault> {
+    fn escaped_string(&mut self, start: usize) -> Result<(), JsonFault> {
         let resolved_start = self.resolved.len();
         self.at = start;
         loop {
@@ -518,11 +523,8 @@ impl Reader<'_> {
                 _ => return Err(JsonFault::Syntax),
             }
         }
-        Ok(Node {
-            kind: NodeKind::Resolved,
-            start: narrow(resolved_start),
-            end: narrow(self.resolved.len()),
-        })
+        self.push(NodeKind::Resolved, resolved_start, self.resolved.len());
+        Ok(())
     }
 
     fn escape(&mut self) -> Result<char, JsonFault> {
@@ -595,11 +597,7 @@ impl Reader<'_> {
         if self.repeats == Repeats::Refused && !is_short && !is_finite(text) {
             return Err(JsonFault::NotFinite);
         }
-        self.nodes.push(Node {
-            kind: NodeKind::Number,
-            start: narrow(start),
-            end: narrow(self.at),
-        });
+        self.push(NodeKind::Number, start, self.at);
         Ok(())
     }
 
@@ -620,12 +618,16 @@ impl Reader<'_> {
             return Err(JsonFault::Syntax);
         }
         self.at += word.len();
+        self.push(kind, 0, 0);
+        Ok(())
+    }
+
+    fn push(&mut self, kind: NodeKind, start: usize, end: usize) {
         self.nodes.push(Node {
             kind,
-            start: 0,
-            end: 0,
+            start: narrow(start),
+            end: narrow(end),
         });
-        Ok(())
     }
 
     fn skip_space(&mut self) {
@@ -657,13 +659,13 @@ impl Reader<'_> {
     }
 }
 
-fn piece<'p>(text: &'p str, resolved: &'p str, string: Node) -> &'p str {
-    let whole = match string.kind {
+fn piece<'p>(text: &'p str, resolved: &'p str, scalar: Node) -> &'p str {
+    let whole = match scalar.kind {
         NodeKind::Resolved => resolved,
         _ => text,
     };
     whole
-        .get(string.start as usize..string.end as usize)
+        .get(scalar.start as usize..scalar.end as usize)
         .unwrap_or_default()
 }
 

@@ -104,51 +104,56 @@ impl Header {
     fn read(bytes: Vec<u8>) -> Result<Header, Fault> {
         let document =
             Document::read(bytes, Limits::TOKEN, Repeats::Refused).map_err(Fault::Header)?;
-        let root = document.root();
-        refuse_extensions(root)?;
-        let kid = text(root, "kid")?;
-        if kid.is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
-            return Err(Fault::KidTooLong);
+        let (mut alg, mut kid, mut typ) = (None, None, None);
+        for (name, value) in document.root().members() {
+            match name {
+                "alg" => alg = Some(read_alg(text(value, "alg")?)?),
+                "kid" => kid = Some(read_kid(text(value, "kid")?)?),
+                "typ" => typ = Some(text(value, "typ")?.to_owned()),
+                "cty" => refuse_nested(text(value, "cty")?)?,
+                // JWT-8: we understand no critical parameter, and neither unencoded nor
+                // compressed payloads.
+                "crit" => return Err(Fault::Crit),
+                "b64" => return Err(Fault::B64),
+                "zip" => return Err(Fault::Zip),
+                // RFC 7515 §4: what is not understood and not critical is ignored.
+                _ => {}
+            }
         }
         Ok(Header {
-            alg: read_alg(root)?,
-            kid: kid.map(str::to_owned),
-            typ: text(root, "typ")?.map(str::to_owned),
+            alg: alg.ok_or(Fault::AlgMissing)?,
+            kid,
+            typ,
         })
     }
 }
 
-/// JWT-8. We understand no critical parameter, and neither unencoded, compressed nor nested payloads.
-fn refuse_extensions(header: Item<'_>) -> Result<(), Fault> {
-    for (name, fault) in [
-        ("crit", Fault::Crit),
-        ("b64", Fault::B64),
-        ("zip", Fault::Zip),
-    ] {
-        if header.member(name).is_some() {
-            return Err(fault);
-        }
+/// JWT-4: `none` is refused by name, before anything else could permit it.
+fn read_alg(name: &str) -> Result<Alg, Fault> {
+    if name.is_empty() {
+        return Err(Fault::AlgMissing);
     }
-    let is_nested =
-        text(header, "cty")?.is_some_and(|cty| cty.to_ascii_uppercase().contains("JWT"));
-    if is_nested {
+    if name.eq_ignore_ascii_case("none") {
+        return Err(Fault::AlgNone);
+    }
+    name.parse().map_err(|_| Fault::AlgUnknown)
+}
+
+fn read_kid(kid: &str) -> Result<String, Fault> {
+    if kid.len() > MAX_KID_BYTES {
+        return Err(Fault::KidTooLong);
+    }
+    Ok(kid.to_owned())
+}
+
+/// JWT-8: a token within a token is not unpacked.
+fn refuse_nested(cty: &str) -> Result<(), Fault> {
+    if cty.to_ascii_uppercase().contains("JWT") {
         return Err(Fault::Nested);
     }
     Ok(())
 }
 
-/// JWT-4: `none` is refused by name, before anything else could permit it.
-fn read_alg(header: Item<'_>) -> Result<Alg, Fault> {
-    match text(header, "alg")? {
-        None | Some("") => Err(Fault::AlgMissing),
-        Some(name) if name.eq_ignore_ascii_case("none") => Err(Fault::AlgNone),
-        Some(name) => name.parse().map_err(|_| Fault::AlgUnknown),
-    }
-}
-
-fn text<'d>(header: Item<'d>, name: &'static str) -> Result<Option<&'d str>, Fault> {
-    header
-        .member(name)
-        .map(|value| value.text().ok_or(Fault::HeaderType(name)))
-        .transpose()
+fn text<'d>(value: Item<'d>, name: &'static str) -> Result<&'d str, Fault> {
+    value.text().ok_or(Fault::HeaderType(name))
 }
