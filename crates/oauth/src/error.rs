@@ -229,7 +229,7 @@ impl Rejection {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Misbehavior {
     /// What the browser brought back is not an authorization response.
-    #[error("callback: {0}")]
+    #[error("the callback is malformed")]
     Callback(#[source] callback::Fault),
     /// The provider announces that it names itself in its answers, and did not (MIX-2).
     #[error("the answer does not say who it is from")]
@@ -266,13 +266,13 @@ pub enum Misbehavior {
     #[error("no ID token came")]
     IdTokenMissing,
     /// An ID token that cannot be believed.
-    #[error("ID token: {0}")]
+    #[error("the ID token cannot be believed")]
     IdToken(#[source] id_token::Fault),
     /// User information that cannot be believed.
-    #[error("user information: {0}")]
+    #[error("the user information cannot be believed")]
     UserInfo(#[source] userinfo::Fault),
     /// A key set that is none.
-    #[error("key set: {0}")]
+    #[error("the key set cannot be read")]
     Keys(#[source] jose::KeySetFault),
 }
 

@@ -194,10 +194,10 @@ pub fn verify_refreshed(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Fault {
-    #[error("{0}")]
-    Token(#[source] jose::Fault),
-    #[error("{0}")]
-    Claim(#[source] ClaimFault),
+    #[error(transparent)]
+    Token(jose::Fault),
+    #[error(transparent)]
+    Claim(ClaimFault),
     #[error("from another issuer")]
     Issuer,
     #[error("not for this client")]

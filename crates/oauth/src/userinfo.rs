@@ -102,11 +102,11 @@ pub enum Fault {
     #[error("the answer is about another person")]
     OtherPerson,
     /// A signed answer that cannot be believed.
-    #[error("{0}")]
-    Token(#[source] jose::Fault),
+    #[error(transparent)]
+    Token(jose::Fault),
     /// A claim of a signed answer.
-    #[error("{0}")]
-    Claim(#[source] jose::ClaimFault),
+    #[error(transparent)]
+    Claim(jose::ClaimFault),
     /// A signed answer by another issuer.
     #[error("signed by another issuer")]
     Issuer,
@@ -231,7 +231,7 @@ fn check_person(claims: &Map<String, Value>, about: &About) -> Result<(), Misbeh
             Some(sub) if sub == subject => Ok(()),
             Some(_) => Err(Fault::OtherPerson.into()),
         },
-        // Plain OAuth providers often number people (GitHub's `id`).
+        // Plain OAuth providers often number people.
         About::Attribute(name) => match claims.get(name.as_str()) {
             Some(Value::Number(_)) => Ok(()),
             _ => named(name).map(|_| ()).ok_or(Fault::NobodyNamed.into()),

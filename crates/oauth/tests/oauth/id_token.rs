@@ -462,6 +462,9 @@ fn a_refreshed_token_is_about_the_same_sign_in() {
         "identity_changed",
     );
 
+    let widened = with(after("azp", json!("usher")), "aud", json!(["usher", "api"]));
+    check_refreshed(&widened, &with_azp, much_later, "identity_changed");
+
     let stored = serde_json::to_string(&first).unwrap();
     assert_eq!(serde_json::from_str::<FirstLogin>(&stored).unwrap(), first);
     assert!(!stored.contains(NONCE), "only its digest is kept");
