@@ -20,9 +20,12 @@ pub enum OriginFault {
     /// No address at all.
     #[error("not an address")]
     NotAnAddress,
-    /// Path, query, fragment or user beside scheme, host and port.
+    /// A path or query beside scheme, host and port.
     #[error("an origin has only a scheme, a host and a port")]
     NotOnlyAnOrigin,
+    /// A user name, password or fragment.
+    #[error("a user name, password or fragment is not allowed")]
+    NotBare,
     /// Something else than `https`.
     #[error("only `https` is allowed")]
     NotHttps,
@@ -30,7 +33,9 @@ pub enum OriginFault {
     #[error("`http` to this machine is allowed only with `development = true`")]
     NeedsDevelopment,
     /// A `*` elsewhere than as the first label, or above less than two labels.
-    #[error("`*.` may stand only before a host of two or more names, as in `https://*.acme.example`")]
+    #[error(
+        "`*.` may stand only before a host of two or more names, as in `https://*.acme.example`"
+    )]
     Wildcard,
 }
 
@@ -41,18 +46,25 @@ impl Origin {
             Some((scheme, host)) => (format!("{scheme}://{host}"), true),
             None => (text.to_owned(), false),
         };
-        let url = address(&plain, rules)?;
+        let url = address(&plain, *rules)?;
         // `Url` writes the path of an origin as `/`, so whatever else was there is still seen in its text.
         let only = matches!(url.path(), "" | "/") && url.query().is_none();
         if !only || text.ends_with(['?', '#']) {
             return Err(OriginFault::NotOnlyAnOrigin);
         }
         let host = url.host().ok_or(OriginFault::NotAnAddress)?.to_owned();
-        let port = url.port_or_known_default().ok_or(OriginFault::NotAnAddress)?;
+        let port = url
+            .port_or_known_default()
+            .ok_or(OriginFault::NotAnAddress)?;
         if plain.contains('*') || (below && !has_two_labels(&host)) {
             return Err(OriginFault::Wildcard);
         }
-        Ok(Self { scheme: url.scheme().to_owned(), host, port, below })
+        Ok(Self {
+            scheme: url.scheme().to_owned(),
+            host,
+            port,
+            below,
+        })
     }
 
     /// Whether `url` lies there. An address with a user name or password lies nowhere.
@@ -64,9 +76,9 @@ impl Origin {
 
     fn covers_host(&self, host: &Host<&str>) -> bool {
         match (&self.host, host) {
-            (Host::Domain(ours), Host::Domain(theirs)) if self.below => {
-                theirs.strip_suffix(ours.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-            }
+            (Host::Domain(ours), Host::Domain(theirs)) if self.below => theirs
+                .strip_suffix(ours.as_str())
+                .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
             (Host::Domain(ours), Host::Domain(theirs)) => ours == theirs,
             (Host::Ipv4(ours), Host::Ipv4(theirs)) => ours == theirs,
             (Host::Ipv6(ours), Host::Ipv6(theirs)) => ours == theirs,
@@ -77,21 +89,30 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme, host, port, below } = self;
+        let Self {
+            scheme,
+            host,
+            port,
+            below,
+        } = self;
         let star = if *below { "*." } else { "" };
         let known = matches!((scheme.as_str(), *port), ("https", 443) | ("http", 80));
-        let port = if known { String::new() } else { format!(":{port}") };
+        let port = if known {
+            String::new()
+        } else {
+            format!(":{port}")
+        };
         write!(f, "{scheme}://{star}{host}{port}")
     }
 }
 
 /// Reads an address that we, or a browser, will call: `https`, or `http` to loopback under `development`; no user
 /// name, no fragment.
-pub(super) fn address(text: &str, rules: &Rules) -> Result<Url, OriginFault> {
+pub(super) fn address(text: &str, rules: Rules) -> Result<Url, OriginFault> {
     let url = Url::parse(text).map_err(|_| OriginFault::NotAnAddress)?;
     let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     match url.scheme() {
-        "https" | "http" if !bare => Err(OriginFault::NotOnlyAnOrigin),
+        "https" | "http" if !bare => Err(OriginFault::NotBare),
         "https" => Ok(url),
         "http" if !is_loopback(&url) => Err(OriginFault::NotHttps),
         "http" if rules.development => Ok(url),
@@ -130,29 +151,75 @@ mod tests {
 
     #[test]
     fn an_origin_is_https_and_nothing_but_scheme_host_and_port() {
-        for text in ["https://api.acme.example", "https://api.acme.example:8443", "https://[2001:db8::1]"] {
+        for text in [
+            "https://api.acme.example",
+            "https://api.acme.example:8443",
+            "https://[2001:db8::1]",
+        ] {
             assert_eq!(Origin::parse(text, &STRICT).unwrap().to_string(), text);
         }
-        assert_eq!(Origin::parse("https://API.acme.example:443/", &STRICT).unwrap().to_string(), "https://api.acme.example");
+        assert_eq!(
+            Origin::parse("https://API.acme.example:443/", &STRICT)
+                .unwrap()
+                .to_string(),
+            "https://api.acme.example"
+        );
         refused("api.acme.example", STRICT, OriginFault::NotAnAddress);
         refused("https://", STRICT, OriginFault::NotAnAddress);
-        refused("https://api.acme.example/v1", STRICT, OriginFault::NotOnlyAnOrigin);
-        refused("https://api.acme.example?x", STRICT, OriginFault::NotOnlyAnOrigin);
-        refused("https://api.acme.example/#", STRICT, OriginFault::NotOnlyAnOrigin);
-        refused("https://me@api.acme.example", STRICT, OriginFault::NotOnlyAnOrigin);
+        refused(
+            "https://api.acme.example/v1",
+            STRICT,
+            OriginFault::NotOnlyAnOrigin,
+        );
+        refused(
+            "https://api.acme.example?x",
+            STRICT,
+            OriginFault::NotOnlyAnOrigin,
+        );
+        refused("https://api.acme.example/#", STRICT, OriginFault::NotBare);
+        refused("https://me@api.acme.example", STRICT, OriginFault::NotBare);
         refused("ftp://api.acme.example", STRICT, OriginFault::NotHttps);
-        refused("http://api.acme.example", DEVELOPMENT, OriginFault::NotHttps);
-        refused("http://localhost:9000", STRICT, OriginFault::NeedsDevelopment);
-        refused("http://127.0.0.1.acme.example", DEVELOPMENT, OriginFault::NotHttps);
-        for text in ["http://localhost:9000", "http://api.localhost", "http://127.0.0.1", "http://[::1]:80"] {
+        refused(
+            "http://api.acme.example",
+            DEVELOPMENT,
+            OriginFault::NotHttps,
+        );
+        refused(
+            "http://localhost:9000",
+            STRICT,
+            OriginFault::NeedsDevelopment,
+        );
+        refused(
+            "http://127.0.0.1.acme.example",
+            DEVELOPMENT,
+            OriginFault::NotHttps,
+        );
+        for text in [
+            "http://localhost:9000",
+            "http://api.localhost",
+            "http://127.0.0.1",
+            "http://[::1]:80",
+        ] {
             assert!(Origin::parse(text, &DEVELOPMENT).is_ok(), "{text}");
         }
     }
 
     #[test]
     fn a_star_stands_only_as_the_whole_first_label() {
-        assert_eq!(Origin::parse("https://*.acme.example", &STRICT).unwrap().to_string(), "https://*.acme.example");
-        for text in ["https://*", "https://*.example", "https://api.*.example", "https://x*.acme.example", "https://*.*.acme.example", "https://*.127.0.0.1"] {
+        assert_eq!(
+            Origin::parse("https://*.acme.example", &STRICT)
+                .unwrap()
+                .to_string(),
+            "https://*.acme.example"
+        );
+        for text in [
+            "https://*",
+            "https://*.example",
+            "https://api.*.example",
+            "https://x*.acme.example",
+            "https://*.*.acme.example",
+            "https://*.127.0.0.1",
+        ] {
             assert!(Origin::parse(text, &STRICT).is_err(), "{text}");
         }
     }
@@ -160,7 +227,11 @@ mod tests {
     #[track_caller]
     fn covers(origin: &str, url: &str, expected: bool) {
         let origin = Origin::parse(origin, &STRICT).unwrap();
-        assert_eq!(origin.covers(&Url::parse(url).unwrap()), expected, "{origin} {url}");
+        assert_eq!(
+            origin.covers(&Url::parse(url).unwrap()),
+            expected,
+            "{origin} {url}"
+        );
     }
 
     /// Proves in part: XCH-1 (which origin is covered; that a call elsewhere fails before connecting is shown with the call)

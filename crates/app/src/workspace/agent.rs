@@ -120,7 +120,7 @@ pub enum Issuer {
 }
 
 impl AgentFile {
-    pub(super) fn check(self, rules: &Rules) -> Result<Settings, Vec<Flaw>> {
+    pub(super) fn check(self, rules: Rules) -> Result<Settings, Vec<Flaw>> {
         let mut flaws = Vec::new();
         let chat_origins = origins(&self.chat.origins, "/chat/origins", rules, &mut flaws);
         let host_tokens = host_tokens(self.security.host_tokens, rules, &mut flaws);
@@ -157,12 +157,12 @@ impl Settings {
 pub(super) fn origins(
     texts: &[String],
     pointer: &str,
-    rules: &Rules,
+    rules: Rules,
     flaws: &mut Vec<Flaw>,
 ) -> Vec<Origin> {
     let mut origins = Vec::new();
     for (index, text) in texts.iter().enumerate() {
-        match Origin::parse(text, rules) {
+        match Origin::parse(text, &rules) {
             Ok(origin) => origins.push(origin),
             Err(fault) => flaws.push(flaw(below(pointer, index), format!("`{text}`: {fault}"))),
         }
@@ -170,18 +170,26 @@ pub(super) fn origins(
     origins
 }
 
-fn host_tokens(files: Vec<HostTokensFile>, rules: &Rules, flaws: &mut Vec<Flaw>) -> Vec<HostTokens> {
+fn host_tokens(files: Vec<HostTokensFile>, rules: Rules, flaws: &mut Vec<Flaw>) -> Vec<HostTokens> {
     let mut names = BTreeSet::new();
     let mut audiences = BTreeSet::new();
     let mut entries = Vec::new();
     for (index, file) in files.into_iter().enumerate() {
         let at = format!("/security/host_tokens/{index}");
-        let Some(entry) = host_tokens_entry(file, &at, rules, flaws) else { continue };
+        let Some(entry) = host_tokens_entry(file, &at, rules, flaws) else {
+            continue;
+        };
         if !names.insert(entry.name.clone()) {
-            flaws.push(flaw(below(&at, "name"), format!("there are two providers `{}`", entry.name)));
+            flaws.push(flaw(
+                below(&at, "name"),
+                format!("there are two providers `{}`", entry.name),
+            ));
         }
         if !audiences.insert((entry.issuer.clone(), entry.audience.clone())) {
-            flaws.push(flaw(at, "another provider has the same issuer and audience"));
+            flaws.push(flaw(
+                at,
+                "another provider has the same issuer and audience",
+            ));
         }
         entries.push(entry);
     }
@@ -191,16 +199,21 @@ fn host_tokens(files: Vec<HostTokensFile>, rules: &Rules, flaws: &mut Vec<Flaw>)
 fn host_tokens_entry(
     file: HostTokensFile,
     at: &str,
-    rules: &Rules,
+    rules: Rules,
     flaws: &mut Vec<Flaw>,
 ) -> Option<HostTokens> {
     let mut url = |member: &str, text: &str| {
         let read = address(text, rules);
-        read.map_err(|fault| flaws.push(flaw(below(at, member), fault.to_string()))).ok()
+        read.map_err(|fault| flaws.push(flaw(below(at, member), fault.to_string())))
+            .ok()
     };
     let jwks = url("jwks", &file.jwks);
     let refresh = file.refresh.as_deref().map(|text| url("refresh", text));
-    let issuer = if file.issuer == "any" { Issuer::Any } else { Issuer::Only(file.issuer) };
+    let issuer = if file.issuer == "any" {
+        Issuer::Any
+    } else {
+        Issuer::Only(file.issuer)
+    };
     Some(HostTokens {
         name: file.name,
         audience: file.audience,

@@ -16,8 +16,15 @@ use super::yaml::{self, Node, Position};
 use super::{Agent, Organization, Workspace};
 
 /// Reads and checks everything; see [`read`](super::read).
-pub(super) fn workspace(files: &[(String, String)], rules: &Rules) -> Result<Workspace, Vec<Mistake>> {
-    let mut desk = Desk { rules, mistakes: Vec::new(), warnings: Vec::new() };
+pub(super) fn workspace(
+    files: &[(String, String)],
+    rules: Rules,
+) -> Result<Workspace, Vec<Mistake>> {
+    let mut desk = Desk {
+        rules,
+        mistakes: Vec::new(),
+        warnings: Vec::new(),
+    };
     let folders = desk.sort(files);
     let mut organizations = BTreeMap::new();
     for (name, folder) in &folders {
@@ -25,14 +32,21 @@ pub(super) fn workspace(files: &[(String, String)], rules: &Rules) -> Result<Wor
             organizations.insert((*name).to_owned(), organization);
         }
     }
-    let Desk { mut mistakes, mut warnings, .. } = desk;
+    let Desk {
+        mut mistakes,
+        mut warnings,
+        ..
+    } = desk;
     if !mistakes.is_empty() {
         mistakes.sort();
         mistakes.dedup();
         return Err(mistakes);
     }
     warnings.sort();
-    Ok(Workspace { organizations, warnings })
+    Ok(Workspace {
+        organizations,
+        warnings,
+    })
 }
 
 /// A file's text and path.
@@ -73,13 +87,13 @@ struct Known<'a> {
 }
 
 /// Where the mistakes are gathered.
-struct Desk<'a> {
-    rules: &'a Rules,
+struct Desk {
+    rules: Rules,
     mistakes: Vec<Mistake>,
     warnings: Vec<Mistake>,
 }
 
-impl Desk<'_> {
+impl Desk {
     fn sort<'a>(&mut self, files: &'a [(String, String)]) -> BTreeMap<&'a str, Folder<'a>> {
         let mut folders: BTreeMap<&str, Folder<'_>> = BTreeMap::new();
         let mut seen = BTreeSet::new();
@@ -100,7 +114,11 @@ impl Desk<'_> {
     fn organization(&mut self, name: &str, folder: &Folder<'_>) -> Option<Organization> {
         self.name_of_folder(name, &format!("organizations/{name}/organization.yaml"));
         let settings = self.settings(name, folder);
-        let known: BTreeSet<String> = folder.connections.keys().map(|&code| code.to_owned()).collect();
+        let known: BTreeSet<String> = folder
+            .connections
+            .keys()
+            .map(|&code| code.to_owned())
+            .collect();
         let mut connections = BTreeMap::new();
         for (&code, page) in &folder.connections {
             if let Some(connection) = self.connection(code, page) {
@@ -109,17 +127,28 @@ impl Desk<'_> {
         }
         let mut agents = BTreeMap::new();
         for (&agent, inside) in &folder.agents {
-            let known = Known { organization: name, agent, connections: &known };
+            let known = Known {
+                organization: name,
+                agent,
+                connections: &known,
+            };
             if let Some(found) = self.agent(&known, inside) {
                 agents.insert(agent.to_owned(), found);
             }
         }
-        Some(Organization { settings: settings?, connections, agents })
+        Some(Organization {
+            settings: settings?,
+            connections,
+            agents,
+        })
     }
 
     fn settings(&mut self, name: &str, folder: &Folder<'_>) -> Option<organization::Settings> {
         let Some(page) = folder.settings else {
-            self.at_start(&format!("organizations/{name}/organization.yaml"), flaw("", "the file is missing"));
+            self.at_start(
+                &format!("organizations/{name}/organization.yaml"),
+                flaw("", "the file is missing"),
+            );
             return None;
         };
         let Read { path, tree, file } = self.read::<OrganizationFile>(Kind::Organization, page)?;
@@ -136,15 +165,23 @@ impl Desk<'_> {
     }
 
     fn agent(&mut self, known: &Known<'_>, folder: &AgentFolder<'_>) -> Option<Agent> {
-        let path = format!("organizations/{}/agents/{}/agent.yaml", known.organization, known.agent);
+        let path = agent_path(known);
         self.name_of_folder(known.agent, &path);
         let settings = self.agent_settings(known, folder, &path);
         let start = settings.as_ref().map(|settings| settings.start.as_str());
         let program = self.program(known, folder, start);
-        Some(Agent { settings: settings?, program: program? })
+        Some(Agent {
+            settings: settings?,
+            program: program?,
+        })
     }
 
-    fn agent_settings(&mut self, known: &Known<'_>, folder: &AgentFolder<'_>, path: &str) -> Option<agent::Settings> {
+    fn agent_settings(
+        &mut self,
+        known: &Known<'_>,
+        folder: &AgentFolder<'_>,
+        path: &str,
+    ) -> Option<agent::Settings> {
         let Some(page) = folder.settings else {
             self.at_start(path, flaw("", "the file is missing"));
             return None;
@@ -156,31 +193,45 @@ impl Desk<'_> {
         let settings = self.sound(path, &tree, file.check(rules));
         self.report(path, &tree, references);
         let settings = settings?;
-        self.warnings.extend(settings.warnings().map(|flaw| locate(path, &tree, flaw)));
+        self.warnings
+            .extend(settings.warnings().map(|flaw| locate(path, &tree, flaw)));
         Some(settings)
     }
 
     /// Compiles the flows. Those that can be read are checked even if others, or `agent.yaml`, cannot.
-    fn program(&mut self, known: &Known<'_>, folder: &AgentFolder<'_>, start: Option<&str>) -> Option<Program> {
+    fn program(
+        &mut self,
+        known: &Known<'_>,
+        folder: &AgentFolder<'_>,
+        start: Option<&str>,
+    ) -> Option<Program> {
         let names: BTreeSet<String> = folder.flows.keys().map(|&name| name.to_owned()).collect();
         let mut trees = BTreeMap::new();
         let mut files = Vec::new();
         for (&name, &page) in &folder.flows {
-            let Some(Read { path, tree, file }) = self.read::<FlowFile>(Kind::Flow, page) else { continue };
-            self.same_name(path, &tree, "flow", &file.flow, name);
+            let Some(Read { path, tree, file }) = self.read::<FlowFile>(Kind::Flow, page) else {
+                continue;
+            };
             trees.insert(name.to_owned(), (path, tree));
             files.push((name.to_owned(), file));
         }
         // A missing start is told where it is written, in `agent.yaml`; any flow of the agent stands in for it here.
-        let start = start.filter(|&start| names.contains(start)).or_else(|| names.first().map(String::as_str))?;
-        let facts = Facts { connections: known.connections, flows: &names };
+        let start = start
+            .filter(|&start| names.contains(start))
+            .or_else(|| names.first().map(String::as_str))?;
+        let facts = Facts {
+            connections: known.connections,
+            flows: &names,
+        };
         let mistakes = match Program::check(files, start, &facts) {
             Ok(program) => return Some(program),
             Err(mistakes) => mistakes,
         };
         for (name, found) in mistakes {
-            if let Some((path, tree)) = trees.get(&name) {
-                self.report(path, tree, [found]);
+            match trees.get(&name) {
+                Some((path, tree)) => self.report(path, tree, [found]),
+                // Never dropped, or an agent would be missing from a workspace that counts as sound.
+                None => self.at_start(&agent_path(known), found),
             }
         }
         None
@@ -192,7 +243,8 @@ impl Desk<'_> {
         let tree = match yaml::parse(text) {
             Ok(tree) => tree,
             Err(faults) => {
-                self.mistakes.extend(faults.into_iter().map(|fault| of_yaml(path, fault)));
+                self.mistakes
+                    .extend(faults.into_iter().map(|fault| of_yaml(path, fault)));
                 return None;
             }
         };
@@ -202,14 +254,17 @@ impl Desk<'_> {
             self.report(path, &tree, flaws);
             return None;
         }
-        match serde_json::from_value(json) {
-            Ok(file) => Some(Read { path, tree, file }),
-            Err(_) => {
-                let hint = format!("`usher schema {}` prints it", kind.as_str());
-                self.report(path, &tree, [hinted("", "the file does not fit its schema", hint)]);
-                None
-            }
+        if let Ok(file) = serde_json::from_value(json) {
+            return Some(Read { path, tree, file });
         }
+
+        let hint = format!("`usher schema {}` prints it", kind.as_str());
+        self.report(
+            path,
+            &tree,
+            [hinted("", "the file does not fit its schema", hint)],
+        );
+        None
     }
 
     fn sound<T>(&mut self, path: &str, tree: &Node, checked: Result<T, Vec<Flaw>>) -> Option<T> {
@@ -226,13 +281,24 @@ impl Desk<'_> {
     /// Names of organizations, connections and agents stand in addresses.
     fn name_of_folder(&mut self, name: &str, path: &str) {
         if store::Organization::parse(name).is_err() {
-            let message = format!("the name `{}` has other characters than lower-case letters, digits and inner hyphens", name.escape_debug());
-            self.at_start(path, hinted("", message, "rename the file or folder; a name has 1 to 63 characters"));
+            let message = format!(
+                "the name `{}` has other characters than lower-case letters, digits and inner hyphens",
+                name.escape_debug()
+            );
+            self.at_start(
+                path,
+                hinted(
+                    "",
+                    message,
+                    "rename the file or folder; a name has 1 to 63 characters",
+                ),
+            );
         }
     }
 
     fn report(&mut self, path: &str, tree: &Node, flaws: impl IntoIterator<Item = Flaw>) {
-        self.mistakes.extend(flaws.into_iter().map(|flaw| locate(path, tree, flaw)));
+        self.mistakes
+            .extend(flaws.into_iter().map(|flaw| locate(path, tree, flaw)));
     }
 
     fn at_start(&mut self, path: &str, flaw: Flaw) {
@@ -246,15 +312,46 @@ fn file_away<'a>(folders: &mut BTreeMap<&'a str, Folder<'a>>, place: &Place<'a>,
             folders.entry(organization).or_default().settings = Some(page);
         }
         Place::Connection { organization, code } => {
-            folders.entry(organization).or_default().connections.insert(code, page);
+            folders
+                .entry(organization)
+                .or_default()
+                .connections
+                .insert(code, page);
         }
-        Place::Agent { organization, agent } => {
-            folders.entry(organization).or_default().agents.entry(agent).or_default().settings = Some(page);
+        Place::Agent {
+            organization,
+            agent,
+        } => {
+            folders
+                .entry(organization)
+                .or_default()
+                .agents
+                .entry(agent)
+                .or_default()
+                .settings = Some(page);
         }
-        Place::Flow { organization, agent, flow } => {
-            folders.entry(organization).or_default().agents.entry(agent).or_default().flows.insert(flow, page);
+        Place::Flow {
+            organization,
+            agent,
+            flow,
+        } => {
+            folders
+                .entry(organization)
+                .or_default()
+                .agents
+                .entry(agent)
+                .or_default()
+                .flows
+                .insert(flow, page);
         }
     }
+}
+
+fn agent_path(known: &Known<'_>) -> String {
+    format!(
+        "organizations/{}/agents/{}/agent.yaml",
+        known.organization, known.agent
+    )
 }
 
 fn astray() -> Flaw {
@@ -272,14 +369,23 @@ fn references(file: &AgentFile, known: &Known<'_>, folder: &AgentFolder<'_>) -> 
         && !known.connections.contains(&sign_in.connection)
     {
         let names = known.connections.iter().map(String::as_str);
-        let message = format!("there is no connection `{}`", sign_in.connection.escape_debug());
+        let message = format!(
+            "there is no connection `{}`",
+            sign_in.connection.escape_debug()
+        );
         let hint = did_you_mean(&sign_in.connection, names);
-        flaws.push(Flaw { hint, ..flaw("/security/sign_in/connection", message) });
+        flaws.push(Flaw {
+            hint,
+            ..flaw("/security/sign_in/connection", message)
+        });
     }
     if !folder.flows.contains_key(file.start.as_str()) {
         let message = format!("there is no flow `{}`", file.start.escape_debug());
         let hint = did_you_mean(&file.start, folder.flows.keys().copied());
-        flaws.push(Flaw { hint, ..flaw("/start", message) });
+        flaws.push(Flaw {
+            hint,
+            ..flaw("/start", message)
+        });
     }
     flaws
 }
@@ -290,10 +396,22 @@ fn locate(path: &str, tree: &Node, flaw: Flaw) -> Mistake {
 
 fn placed(path: &str, at: Position, flaw: Flaw) -> Mistake {
     let Position { line, column } = at;
-    Mistake { file: path.to_owned(), line, column, message: flaw.message, hint: flaw.hint }
+    Mistake {
+        file: path.to_owned(),
+        line,
+        column,
+        message: flaw.message,
+        hint: flaw.hint,
+    }
 }
 
 fn of_yaml(path: &str, fault: yaml::Fault) -> Mistake {
     let Position { line, column } = fault.at;
-    Mistake { file: path.to_owned(), line, column, message: fault.message, hint: fault.hint.map(str::to_owned) }
+    Mistake {
+        file: path.to_owned(),
+        line,
+        column,
+        message: fault.message,
+        hint: fault.hint.map(str::to_owned),
+    }
 }

@@ -27,7 +27,7 @@ pub struct ConnectionFile {
     /// What people see.
     #[schemars(length(min = 1, max = 100))]
     pub title: String,
-    /// The issuer of an OpenID provider, or the address of its metadata. Either this or `endpoints`.
+    /// The issuer of an OIDC provider, or the address of its metadata. Either this or `endpoints`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discovery: Option<String>,
     /// The addresses of a bare OAuth server. Either these or `discovery`.
@@ -69,7 +69,7 @@ pub struct ConnectionFile {
     /// Whether a person's other conversations may use the tokens.
     #[serde(default)]
     pub share_between_conversations: bool,
-    /// The signature algorithms an ID token may have. Absent: RS256, PS256, ES256, EdDSA.
+    /// The signature algorithms an ID token may have. Absent: RS256, PS256, ES256, `EdDSA`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub algorithms: Option<Vec<String>>,
@@ -238,7 +238,7 @@ pub enum IdentitySource {
 }
 
 impl ConnectionFile {
-    pub(super) fn check(self, rules: &Rules) -> Result<Connection, Vec<Flaw>> {
+    pub(super) fn check(self, rules: Rules) -> Result<Connection, Vec<Flaw>> {
         let mut flaws = Vec::new();
         let provider = take(self.provider(rules), &mut flaws);
         let client_secret = take(self.secret().map_err(|flaw| vec![flaw]), &mut flaws);
@@ -248,10 +248,14 @@ impl ConnectionFile {
         let scopes = take(self.scopes(), &mut flaws);
         let algorithms = take(self.algorithms(), &mut flaws);
         flaws.extend(self.shared_redirect());
-        let (Some(provider), Some(client_secret), Some(identity)) = (provider, client_secret, identity) else {
+        let (Some(provider), Some(client_secret), Some(identity)) =
+            (provider, client_secret, identity)
+        else {
             return Err(flaws);
         };
-        let (Some(additional_claims), Some(scopes), Some(algorithms)) = (additional_claims, scopes, algorithms) else {
+        let (Some(additional_claims), Some(scopes), Some(algorithms)) =
+            (additional_claims, scopes, algorithms)
+        else {
             return Err(flaws);
         };
         if !flaws.is_empty() {
@@ -278,9 +282,12 @@ impl ConnectionFile {
         })
     }
 
-    fn provider(&self, rules: &Rules) -> Result<Provider, Vec<Flaw>> {
+    fn provider(&self, rules: Rules) -> Result<Provider, Vec<Flaw>> {
         match (&self.discovery, &self.endpoints) {
-            (Some(_), Some(_)) => Err(vec![flaw("/endpoints", "either `discovery` or `endpoints`, not both")]),
+            (Some(_), Some(_)) => Err(vec![flaw(
+                "/endpoints",
+                "either `discovery` or `endpoints`, not both",
+            )]),
             (None, None) => Err(vec![hinted(
                 "",
                 "where is the provider?",
@@ -295,74 +302,126 @@ impl ConnectionFile {
         const AT: &str = "/client_secret";
         match (self.client_auth, &self.client_secret) {
             (ClientAuth::None, None) => Ok(None),
-            (ClientAuth::None, Some(_)) => Err(flaw(AT, "a public client (`client_auth: none`) has no secret")),
+            (ClientAuth::None, Some(_)) => Err(flaw(
+                AT,
+                "a public client (`client_auth: none`) has no secret",
+            )),
             (ClientAuth::Basic | ClientAuth::Post | ClientAuth::PrivateKeyJwt, Some(secret)) => {
                 secret.resolve(AT).map(Some)
             }
-            (ClientAuth::PrivateKeyJwt, None) => {
-                Err(hinted("", "`client_secret` is missing", "`private_key_jwt` needs a private key: write `{ file: PATH }`"))
-            }
-            (ClientAuth::Basic | ClientAuth::Post, None) => {
-                Err(hinted("", "`client_secret` is missing", "write `${NAME}`, or `client_auth: none` for a public client"))
-            }
+            (ClientAuth::PrivateKeyJwt, None) => Err(hinted(
+                "",
+                "`client_secret` is missing",
+                "`private_key_jwt` needs a private key: write `{ file: PATH }`",
+            )),
+            (ClientAuth::Basic | ClientAuth::Post, None) => Err(hinted(
+                "",
+                "`client_secret` is missing",
+                "write `${NAME}`, or `client_auth: none` for a public client",
+            )),
         }
     }
 
-    fn identity(&self, allowed: &[Origin], rules: &Rules) -> Result<Option<Identity>, Vec<Flaw>> {
-        let Some(file) = &self.identity else { return Ok(None) };
+    fn identity(&self, allowed: &[Origin], rules: Rules) -> Result<Option<Identity>, Vec<Flaw>> {
+        let Some(file) = &self.identity else {
+            return Ok(None);
+        };
         let source = self.identity_source(&file.get, allowed, rules);
         let mapping = Mapping::parse(&file.map).map_err(|faults| {
-            faults.into_iter().map(|fault| flaw(below("/identity/map", &fault.key), fault.to_string())).collect::<Vec<_>>()
+            faults
+                .into_iter()
+                .map(|fault| flaw(below("/identity/map", &fault.key), fault.to_string()))
+                .collect::<Vec<_>>()
         });
         match (source, mapping) {
             (Ok(source), Ok(mapping)) => Ok(Some(Identity { source, mapping })),
-            (source, mapping) => Err(source.err().into_iter().chain(mapping.err().into_iter().flatten()).collect()),
+            (source, mapping) => Err(source
+                .err()
+                .into_iter()
+                .chain(mapping.err().into_iter().flatten())
+                .collect()),
         }
     }
 
-    fn identity_source(&self, get: &str, allowed: &[Origin], rules: &Rules) -> Result<IdentitySource, Flaw> {
+    fn identity_source(
+        &self,
+        get: &str,
+        allowed: &[Origin],
+        rules: Rules,
+    ) -> Result<IdentitySource, Flaw> {
         const AT: &str = "/identity/get";
         if get == USERINFO {
             return match &self.endpoints {
-                Some(EndpointsFile { userinfo: None, .. }) => {
-                    Err(hinted(AT, "the provider has no address of user information", "add `userinfo` to `endpoints`"))
-                }
+                Some(EndpointsFile { userinfo: None, .. }) => Err(hinted(
+                    AT,
+                    "the provider has no address of user information",
+                    "add `userinfo` to `endpoints`",
+                )),
                 Some(_) | None => Ok(IdentitySource::UserInfo),
             };
         }
         let url = address(get, rules).map_err(|fault| {
-            hinted(AT, fault.to_string(), format!("write `\"{USERINFO}\"` for the provider's own address"))
+            hinted(
+                AT,
+                fault.to_string(),
+                format!("write `\"{USERINFO}\"` for the provider's own address"),
+            )
         })?;
         if allowed.iter().any(|origin| origin.covers(&url)) {
             Ok(IdentitySource::Url(url))
         } else {
             let origin = url.origin().ascii_serialization();
-            Err(hinted(AT, format!("`{origin}` may not receive the token"), "add it to `allowed_origins`"))
+            Err(hinted(
+                AT,
+                format!("`{origin}` may not receive the token"),
+                "add it to `allowed_origins`",
+            ))
         }
     }
 
     fn claims(&self) -> Result<Wanted, Flaw> {
-        Wanted::parse(&self.additional_claims).map_err(|fault| flaw("/additional_claims", fault.to_string()))
+        Wanted::parse(&self.additional_claims)
+            .map_err(|fault| flaw("/additional_claims", fault.to_string()))
     }
 
     fn scopes(&self) -> Result<Vec<String>, Vec<Flaw>> {
-        let usual: &[&str] = if self.discovery.is_some() { &["openid", "profile", "email"] } else { &[] };
-        let Some(scopes) = &self.scopes else { return Ok(usual.iter().map(|&scope| scope.to_owned()).collect()) };
-        let flaws: Vec<Flaw> = scopes.iter().enumerate().filter_map(|(index, scope)| {
-            let at = below("/scopes", index);
-            if !is_scope(scope) {
-                Some(hinted(at, format!("`{}` is not a scope", scope.escape_debug()), "write one scope for each place of the list"))
-            } else if scopes[..index].contains(scope) {
-                Some(flaw(at, format!("`{scope}` is asked for twice")))
-            } else {
-                None
-            }
-        }).collect();
-        if flaws.is_empty() { Ok(scopes.clone()) } else { Err(flaws) }
+        let usual: &[&str] = if self.discovery.is_some() {
+            &["openid", "profile", "email"]
+        } else {
+            &[]
+        };
+        let Some(scopes) = &self.scopes else {
+            return Ok(usual.iter().map(|&scope| scope.to_owned()).collect());
+        };
+        let flaws: Vec<Flaw> = scopes
+            .iter()
+            .enumerate()
+            .filter_map(|(index, scope)| {
+                let at = below("/scopes", index);
+                if !is_scope(scope) {
+                    Some(hinted(
+                        at,
+                        format!("`{}` is not a scope", scope.escape_debug()),
+                        "write one scope for each place of the list",
+                    ))
+                } else if scopes[..index].contains(scope) {
+                    Some(flaw(at, format!("`{scope}` is asked for twice")))
+                } else {
+                    None
+                }
+            })
+            .collect();
+        if flaws.is_empty() {
+            Ok(scopes.clone())
+        } else {
+            Err(flaws)
+        }
     }
 
     fn algorithms(&self) -> Result<Option<Vec<Alg>>, Vec<Flaw>> {
-        let Some(names) = &self.algorithms else { return Ok(None) };
+        let Some(names) = &self.algorithms else {
+            return Ok(None);
+        };
         let mut algs = Vec::new();
         let mut flaws = Vec::new();
         for (index, name) in names.iter().enumerate() {
@@ -370,30 +429,42 @@ impl ConnectionFile {
                 Ok(alg) => algs.push(alg),
                 Err(_) => flaws.push(Flaw {
                     hint: did_you_mean(name, Alg::ALL.iter().map(|alg| alg.as_str())),
-                    ..flaw(below("/algorithms", index), format!("`{name}` is not an algorithm of signatures"))
+                    ..flaw(
+                        below("/algorithms", index),
+                        format!("`{name}` is not an algorithm of signatures"),
+                    )
                 }),
             }
         }
-        if flaws.is_empty() { Ok(Some(algs)) } else { Err(flaws) }
+        if flaws.is_empty() {
+            Ok(Some(algs))
+        } else {
+            Err(flaws)
+        }
     }
 
     /// A bare OAuth server says nowhere that it sends `iss` (MIX-3).
     fn shared_redirect(&self) -> Option<Flaw> {
         let bare = self.endpoints.is_some() && self.redirect == Redirect::Shared;
-        bare.then(|| flaw("/redirect", "a shared callback needs a provider that sends `iss`, found by `discovery`"))
+        bare.then(|| {
+            flaw(
+                "/redirect",
+                "a shared callback needs a provider that sends `iss`, found by `discovery`",
+            )
+        })
     }
 }
 
-fn discovered(text: &str, rules: &Rules) -> Result<Provider, Flaw> {
+fn discovered(text: &str, rules: Rules) -> Result<Provider, Flaw> {
     const AT: &str = "/discovery";
     address(text, rules).map_err(|fault| flaw(AT, fault.to_string()))?;
-    match discovery::begin(text, rules) {
+    match discovery::begin(text, &rules) {
         Ok(_) => Ok(Provider::Discovery(text.to_owned())),
         Err(_) => Err(flaw(AT, "no provider can live at this address")),
     }
 }
 
-fn typed(file: &EndpointsFile, rules: &Rules) -> Result<Provider, Vec<Flaw>> {
+fn typed(file: &EndpointsFile, rules: Rules) -> Result<Provider, Vec<Flaw>> {
     let members = [
         ("authorization", Some(&file.authorization)),
         ("token", Some(&file.token)),

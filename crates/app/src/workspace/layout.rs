@@ -3,10 +3,22 @@
 /// What a file is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place<'a> {
-    Organization { organization: &'a str },
-    Connection { organization: &'a str, code: &'a str },
-    Agent { organization: &'a str, agent: &'a str },
-    Flow { organization: &'a str, agent: &'a str, flow: &'a str },
+    Organization {
+        organization: &'a str,
+    },
+    Connection {
+        organization: &'a str,
+        code: &'a str,
+    },
+    Agent {
+        organization: &'a str,
+        agent: &'a str,
+    },
+    Flow {
+        organization: &'a str,
+        agent: &'a str,
+        flow: &'a str,
+    },
 }
 
 /// What to do with a path.
@@ -23,23 +35,37 @@ pub(super) enum Found<'a> {
 /// Sorts `path`, which is relative to the workspace and has `/` between its parts.
 pub(super) fn sort(path: &str) -> Found<'_> {
     let parts: Vec<&str> = path.split('/').collect();
-    let Some(stem) = path.strip_suffix(".yaml").or_else(|| path.strip_suffix(".yml")) else {
+    let hidden = parts.iter().any(|part| part.starts_with('.'));
+    let name = parts.last().copied().unwrap_or_default();
+    let Some((stem, extension)) = name.rsplit_once('.').filter(|_| !hidden) else {
         return Found::Passed;
     };
-    if parts.iter().any(|part| part.starts_with('.')) {
-        return Found::Passed;
-    }
-    if !path.ends_with(".yaml") {
-        return Found::Astray;
-    }
-    let stem = stem.rsplit('/').next().unwrap_or(stem);
-    match *parts.as_slice() {
-        ["organizations", organization, "organization.yaml"] => Found::Read(Place::Organization { organization }),
-        ["organizations", organization, "connections", _] => Found::Read(Place::Connection { organization, code: stem }),
-        ["organizations", organization, "agents", agent, "agent.yaml"] => Found::Read(Place::Agent { organization, agent }),
-        ["organizations", organization, "agents", agent, "flows", _] => {
-            Found::Read(Place::Flow { organization, agent, flow: stem })
+    match extension {
+        "yaml" => {}
+        _ if extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml") => {
+            return Found::Astray;
         }
+        _ => return Found::Passed,
+    }
+    match *parts.as_slice() {
+        ["organizations", organization, "organization.yaml"] => {
+            Found::Read(Place::Organization { organization })
+        }
+        ["organizations", organization, "connections", _] => Found::Read(Place::Connection {
+            organization,
+            code: stem,
+        }),
+        ["organizations", organization, "agents", agent, "agent.yaml"] => {
+            Found::Read(Place::Agent {
+                organization,
+                agent,
+            })
+        }
+        ["organizations", organization, "agents", agent, "flows", _] => Found::Read(Place::Flow {
+            organization,
+            agent,
+            flow: stem,
+        }),
         ["organizations", _, "agents", _, "tests", ..] => Found::Passed,
         _ => Found::Astray,
     }
@@ -54,21 +80,48 @@ mod tests {
         let organization = "acme";
         let agent = "travel";
         for (path, expected) in [
-            ("organizations/acme/organization.yaml", Found::Read(Place::Organization { organization })),
-            ("organizations/acme/connections/corp.yaml", Found::Read(Place::Connection { organization, code: "corp" })),
-            ("organizations/acme/agents/travel/agent.yaml", Found::Read(Place::Agent { organization, agent })),
+            (
+                "organizations/acme/organization.yaml",
+                Found::Read(Place::Organization { organization }),
+            ),
+            (
+                "organizations/acme/connections/corp.yaml",
+                Found::Read(Place::Connection {
+                    organization,
+                    code: "corp",
+                }),
+            ),
+            (
+                "organizations/acme/agents/travel/agent.yaml",
+                Found::Read(Place::Agent {
+                    organization,
+                    agent,
+                }),
+            ),
             (
                 "organizations/acme/agents/travel/flows/main.yaml",
-                Found::Read(Place::Flow { organization, agent, flow: "main" }),
+                Found::Read(Place::Flow {
+                    organization,
+                    agent,
+                    flow: "main",
+                }),
             ),
-            ("organizations/acme/agents/travel/tests/late.yaml", Found::Passed),
+            (
+                "organizations/acme/agents/travel/tests/late.yaml",
+                Found::Passed,
+            ),
             ("README.md", Found::Passed),
             ("organizations/acme/connections/corp.secret", Found::Passed),
             (".github/workflows/ci.yaml", Found::Passed),
             ("organizations/acme/connections/.corp.yaml", Found::Passed),
             ("organizations/acme/connections/corp.yml", Found::Astray),
+            ("organizations/acme/connections/corp.YAML", Found::Astray),
+            ("LICENSE", Found::Passed),
             ("organizations/acme/connection/corp.yaml", Found::Astray),
-            ("organizations/acme/agents/travel/flows/more/main.yaml", Found::Astray),
+            (
+                "organizations/acme/agents/travel/flows/more/main.yaml",
+                Found::Astray,
+            ),
             ("organization.yaml", Found::Astray),
         ] {
             assert_eq!(sort(path), expected, "{path}");

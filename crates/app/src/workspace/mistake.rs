@@ -20,7 +20,13 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, message, hint } = self;
+        let Self {
+            file,
+            line,
+            column,
+            message,
+            hint,
+        } = self;
         write!(f, "{file}:{line}:{column}: {message}")?;
         match hint {
             Some(hint) => write!(f, "; {hint}"),
@@ -33,7 +39,11 @@ impl fmt::Display for Mistake {
 pub(super) use flow::Mistake as Flaw;
 
 pub(super) fn flaw(pointer: impl Into<String>, message: impl Into<String>) -> Flaw {
-    Flaw { pointer: pointer.into(), message: message.into(), hint: None }
+    Flaw {
+        pointer: pointer.into(),
+        message: message.into(),
+        hint: None,
+    }
 }
 
 pub(super) fn hinted(
@@ -41,7 +51,10 @@ pub(super) fn hinted(
     message: impl Into<String>,
     hint: impl Into<String>,
 ) -> Flaw {
-    Flaw { hint: Some(hint.into()), ..flaw(pointer, message) }
+    Flaw {
+        hint: Some(hint.into()),
+        ..flaw(pointer, message)
+    }
 }
 
 /// `did you mean …?`, if one of `known` is near enough to `word` to be a slip of the fingers.
@@ -51,12 +64,18 @@ pub(super) fn did_you_mean<'a>(
 ) -> Option<String> {
     let lower = word.to_lowercase();
     let distance = |known: &str| strsim::damerau_levenshtein(&lower, &known.to_lowercase());
-    let near = known.into_iter().map(|known| (distance(known), known)).min()?;
+    let near = known
+        .into_iter()
+        .map(|known| (distance(known), known))
+        .min()?;
     let allowed = (lower.chars().count() / 3).max(1);
     (near.0 <= allowed).then(|| format!("did you mean `{}`?", near.1))
 }
 
 /// A pointer to a member or item of what `pointer` points to.
 pub(super) fn below(pointer: &str, name: impl fmt::Display) -> String {
-    format!("{pointer}/{}", name.to_string().replace('~', "~0").replace('/', "~1"))
+    format!(
+        "{pointer}/{}",
+        name.to_string().replace('~', "~0").replace('/', "~1")
+    )
 }

@@ -70,7 +70,7 @@ pub struct Agent {
 /// # Errors
 /// All mistakes of all files, sorted by file and line. Nothing may be published then.
 pub fn read(files: &[(String, String)], rules: &Rules) -> Result<Workspace, Vec<Mistake>> {
-    check::workspace(files, rules)
+    check::workspace(files, *rules)
 }
 
 impl Workspace {

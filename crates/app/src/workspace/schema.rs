@@ -7,7 +7,10 @@ use flow::FlowFile;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, transform::{RecursiveTransform, Transform as _}};
+use schemars::{
+    JsonSchema,
+    transform::{RecursiveTransform, Transform as _},
+};
 use serde_json::Value;
 
 use super::agent::AgentFile;
@@ -35,7 +38,12 @@ pub struct UnknownKind;
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Organization, Self::Connection, Self::Agent, Self::Flow];
+    pub const ALL: [Self; 4] = [
+        Self::Organization,
+        Self::Connection,
+        Self::Agent,
+        Self::Flow,
+    ];
 
     /// As `usher schema` takes it.
     pub const fn as_str(self) -> &'static str {
@@ -52,7 +60,10 @@ impl FromStr for Kind {
     type Err = UnknownKind;
 
     fn from_str(text: &str) -> Result<Self, UnknownKind> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownKind)
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(UnknownKind)
     }
 }
 
@@ -91,16 +102,21 @@ fn compiled(kind: Kind) -> &'static Compiled {
 }
 
 fn compile<T: JsonSchema>() -> Compiled {
-    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    let mut schema = SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<T>();
     RecursiveTransform(without_null).transform(&mut schema);
     let schema = schema.to_value();
-    let validator = jsonschema::draft202012::new(&schema).map_err(|error| error.masked().to_string());
+    let validator =
+        jsonschema::draft202012::new(&schema).map_err(|error| error.masked().to_string());
     Compiled { schema, validator }
 }
 
 /// A key without a value is a mistake, not an absent key: `sign_in:` alone must not read as "off" (CFG-3).
 fn without_null(schema: &mut schemars::Schema) {
-    let Some(members) = schema.as_object_mut() else { return };
+    let Some(members) = schema.as_object_mut() else {
+        return;
+    };
     if let Some(Value::Array(types)) = members.get_mut("type") {
         types.retain(|name| name != "null");
         if let [only] = types.as_mut_slice() {
@@ -130,7 +146,10 @@ fn explain(error: &ValidationError<'_>, schema: &Value) -> Vec<Flaw> {
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
             let known = known_keys(error, schema);
-            unexpected.iter().map(|key| unknown_key(at, key, &known)).collect()
+            unexpected
+                .iter()
+                .map(|key| unknown_key(at, key, &known))
+                .collect()
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             choose(at, error.instance(), context, schema)
@@ -142,14 +161,24 @@ fn explain(error: &ValidationError<'_>, schema: &Value) -> Vec<Flaw> {
 fn message(error: &ValidationError<'_>) -> String {
     let found = error.instance();
     match error.kind() {
-        ValidationErrorKind::Required { property } => format!("`{}` is missing", property.as_str().unwrap_or_default()),
+        ValidationErrorKind::Required { property } => {
+            format!("`{}` is missing", property.as_str().unwrap_or_default())
+        }
         ValidationErrorKind::Type { kind } => expected(&type_names(kind), found),
         ValidationErrorKind::MinLength { limit } if *limit == 1 => "must not be empty".to_owned(),
-        ValidationErrorKind::MinLength { limit } => format!("must have at least {limit} characters"),
+        ValidationErrorKind::MinLength { limit } => {
+            format!("must have at least {limit} characters")
+        }
         ValidationErrorKind::MaxLength { limit } => format!("must have at most {limit} characters"),
-        ValidationErrorKind::MinItems { limit } if *limit == 1 => "the list must not be empty".to_owned(),
-        ValidationErrorKind::MinItems { limit } => format!("the list must have at least {limit} items"),
-        ValidationErrorKind::MaxItems { limit } => format!("the list must have at most {limit} items"),
+        ValidationErrorKind::MinItems { limit } if *limit == 1 => {
+            "the list must not be empty".to_owned()
+        }
+        ValidationErrorKind::MinItems { limit } => {
+            format!("the list must have at least {limit} items")
+        }
+        ValidationErrorKind::MaxItems { limit } => {
+            format!("the list must have at most {limit} items")
+        }
         ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}"),
         ValidationErrorKind::Pattern { pattern } => format!("must match `{pattern}`"),
@@ -160,15 +189,25 @@ fn message(error: &ValidationError<'_>) -> String {
 fn unknown_key(at: &str, key: &str, known: &[&str]) -> Flaw {
     let hint = did_you_mean(key, known.iter().copied())
         .or_else(|| (!known.is_empty()).then(|| format!("here stand {}", quoted(known))));
-    Flaw { hint, ..flaw(below(at, key), format!("unknown key `{}`", key.escape_debug())) }
+    Flaw {
+        hint,
+        ..flaw(
+            below(at, key),
+            format!("unknown key `{}`", key.escape_debug()),
+        )
+    }
 }
 
 /// The keys that the object may have: those beside the keyword that refused another one.
 fn known_keys<'a>(error: &ValidationError<'_>, schema: &'a Value) -> Vec<&'a str> {
     let path = error.schema_path().as_str();
-    let object = path.rsplit_once('/').and_then(|(object, _)| schema.pointer(object));
+    let object = path
+        .rsplit_once('/')
+        .and_then(|(object, _)| schema.pointer(object));
     let properties = object.and_then(|object| object.get("properties")?.as_object());
-    properties.map(|properties| properties.keys().map(String::as_str).collect()).unwrap_or_default()
+    properties
+        .map(|properties| properties.keys().map(String::as_str).collect())
+        .unwrap_or_default()
 }
 
 /// What to say when no branch fits: the mistakes of the one branch that has the right type; or, among fixed words,
@@ -179,28 +218,51 @@ fn choose(
     branches: &[Vec<ValidationError<'static>>],
     schema: &Value,
 ) -> Vec<Flaw> {
-    let words: Vec<&str> = branches.iter().flatten().filter_map(|error| word(error)).flatten().collect();
+    let words: Vec<&str> = branches
+        .iter()
+        .flatten()
+        .filter_map(|error| word(error))
+        .flatten()
+        .collect();
     if !words.is_empty() && branches.len() <= words.len() {
         return vec![not_among(at, found, &words)];
     }
     let is_wrong_type = |error: &ValidationError<'_>| {
-        error.instance_path().as_str() == at && matches!(error.kind(), ValidationErrorKind::Type { .. })
+        error.instance_path().as_str() == at
+            && matches!(error.kind(), ValidationErrorKind::Type { .. })
     };
-    let fitting: Vec<_> = branches.iter().filter(|branch| !branch.iter().any(is_wrong_type)).collect();
+    let fitting: Vec<_> = branches
+        .iter()
+        .filter(|branch| !branch.iter().any(is_wrong_type))
+        .collect();
     if let [only] = fitting.as_slice() {
-        return only.iter().flat_map(|error| explain(error, schema)).collect();
+        return only
+            .iter()
+            .flat_map(|error| explain(error, schema))
+            .collect();
     }
-    let types: Vec<String> = branches.iter().flatten().filter_map(|error| match error.kind() {
-        ValidationErrorKind::Type { kind } if is_wrong_type(error) => Some(type_names(kind)),
-        _ => None,
-    }).flatten().collect();
+    let types: Vec<String> = branches
+        .iter()
+        .flatten()
+        .filter_map(|error| match error.kind() {
+            ValidationErrorKind::Type { kind } if is_wrong_type(error) => Some(type_names(kind)),
+            _ => None,
+        })
+        .flatten()
+        .collect();
     vec![flaw(at, expected(&types, found))]
 }
 
 fn word<'a>(error: &'a ValidationError<'_>) -> Option<Vec<&'a str>> {
     match error.kind() {
         ValidationErrorKind::Constant { expected_value } => Some(vec![expected_value.as_str()?]),
-        ValidationErrorKind::Enum { options } => Some(options.as_array()?.iter().filter_map(Value::as_str).collect()),
+        ValidationErrorKind::Enum { options } => Some(
+            options
+                .as_array()?
+                .iter()
+                .filter_map(Value::as_str)
+                .collect(),
+        ),
         _ => None,
     }
 }
@@ -208,7 +270,10 @@ fn word<'a>(error: &'a ValidationError<'_>) -> Option<Vec<&'a str>> {
 fn not_among(at: &str, found: &Value, words: &[&str]) -> Flaw {
     let one_of = format!("must be one of {}", quoted(words));
     match found.as_str() {
-        Some(text) => Flaw { hint: did_you_mean(text, words.iter().copied()), ..flaw(at, one_of) },
+        Some(text) => Flaw {
+            hint: did_you_mean(text, words.iter().copied()),
+            ..flaw(at, one_of)
+        },
         None => flaw(at, format!("{one_of}, not {}", described(found))),
     }
 }
@@ -248,5 +313,9 @@ fn type_names(kind: &TypeKind) -> Vec<String> {
 }
 
 fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

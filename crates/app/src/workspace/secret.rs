@@ -35,10 +35,14 @@ impl SecretFile {
     /// The secret itself stands in the file; the mistake does not repeat it.
     pub(super) fn resolve(&self, pointer: &str) -> Result<SecretRef, Flaw> {
         match self {
-            Self::Environment(text) => variable(text).map(SecretRef::Environment).ok_or_else(|| literal(pointer)),
-            Self::File(FileRef { file }) if file.trim().is_empty() => {
-                Err(hinted(pointer, "the path of the secret's file is empty", "write `{ file: corp.secret }`"))
-            }
+            Self::Environment(text) => variable(text)
+                .map(SecretRef::Environment)
+                .ok_or_else(|| literal(pointer)),
+            Self::File(FileRef { file }) if file.trim().is_empty() => Err(hinted(
+                pointer,
+                "the path of the secret's file is empty",
+                "write `{ file: corp.secret }`",
+            )),
             Self::File(FileRef { file }) => Ok(SecretRef::File(file.clone())),
         }
     }
