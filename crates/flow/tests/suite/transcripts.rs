@@ -59,7 +59,7 @@ fn play_file(name: &str, text: &str) {
             if std::mem::take(&mut played) > 0 {
                 flows.clear();
             }
-            flows.push(block.iter().map(|(_, line)| format!("{line}\n")).collect());
+            flows.push(block.iter().flat_map(|(_, line)| [line, "\n"]).collect());
         }
     }
     assert!(played > 0, "{name}: no transcript");
