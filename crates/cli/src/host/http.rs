@@ -38,7 +38,9 @@ impl Outgoing {
 #[async_trait]
 impl Http for Outgoing {
     async fn send(&self, request: Request, limits: Limits) -> Result<Response, HttpError> {
-        self.rules.admits(&request.url).map_err(HttpError::Refused)?;
+        self.rules
+            .admits(&request.url)
+            .map_err(HttpError::Refused)?;
         let client = if egress::is_ordinary(&request.url) {
             &self.ordinary
         } else {

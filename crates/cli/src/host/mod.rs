@@ -1,6 +1,10 @@
 //! The real world behind the ports of `app`: clock, randomness, network.
 
+pub mod admin;
+pub mod environment;
+pub mod folder;
 pub mod http;
+pub mod log;
 
 use app::ports::{Clock, Entropy};
 use async_trait::async_trait;
