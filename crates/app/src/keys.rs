@@ -70,7 +70,13 @@ impl Keys {
         if let Some(key) = self.held.get(organization).await {
             return Ok(Some(key));
         }
-        let Some(held) = store.keys.wrapped_keys(organization).await?.into_iter().next() else {
+        let Some(held) = store
+            .keys
+            .wrapped_keys(organization)
+            .await?
+            .into_iter()
+            .next()
+        else {
             return Ok(None);
         };
         let key = Arc::new(self.ring.unwrap(organization.as_str(), &held.wrapped)?);
@@ -103,13 +109,22 @@ impl Keys {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sealed<'a> {
     /// PKCE verifier and nonce of an attempt.
-    Claim { attempt: &'a str, connection: &'a str },
+    Claim {
+        attempt: &'a str,
+        connection: &'a str,
+    },
     /// Tokens and claims between callback and release.
-    Quarantine { attempt: &'a str, connection: &'a str },
+    Quarantine {
+        attempt: &'a str,
+        connection: &'a str,
+    },
     /// Tokens of a grant.
     Grant { grant: &'a str, connection: &'a str },
     /// A connection's client secret.
-    ClientSecret { version: &'a str, connection: &'a str },
+    ClientSecret {
+        version: &'a str,
+        connection: &'a str,
+    },
     /// Not sealed at all: what the key of channel tokens is derived for.
     ChannelTokens,
     /// Not sealed at all: what an agent's Direct Line secret is derived for.
@@ -120,14 +135,19 @@ impl<'a> Sealed<'a> {
     /// Where the value lives.
     pub(crate) const fn place(self, organization: &'a str) -> Place<'a> {
         let (table, column, row, owner) = match self {
-            Self::Claim { attempt, connection } => ("attempts", "claim", attempt, connection),
-            Self::Quarantine { attempt, connection } => {
-                ("quarantine", "sealed", attempt, connection)
-            }
+            Self::Claim {
+                attempt,
+                connection,
+            } => ("attempts", "claim", attempt, connection),
+            Self::Quarantine {
+                attempt,
+                connection,
+            } => ("quarantine", "sealed", attempt, connection),
             Self::Grant { grant, connection } => ("grants", "sealed", grant, connection),
-            Self::ClientSecret { version, connection } => {
-                ("secrets", "client_secret", version, connection)
-            }
+            Self::ClientSecret {
+                version,
+                connection,
+            } => ("secrets", "client_secret", version, connection),
             Self::ChannelTokens => ("channels", "tokens", "", ""),
             Self::DirectLineSecret { agent } => ("channels", "secret", agent, agent),
         };

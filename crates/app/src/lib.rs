@@ -39,7 +39,6 @@ use moka::future::Cache;
 use store::{Organization, Store, VersionId};
 use vault::KeyRing;
 
-
 pub use keys::KeyError;
 pub use store::{
     ActivityId, AttemptId, ConversationId, Digest, Organization as OrganizationName, Revision,

@@ -94,8 +94,7 @@ impl App {
     ) -> Result<Report, PublishError> {
         Organization::parse(branch).map_err(|_| PublishError::Branch)?;
         let rules = self.settings.rules();
-        let workspace =
-            workspace::read(&folder.files, &rules).map_err(PublishError::Mistakes)?;
+        let workspace = workspace::read(&folder.files, &rules).map_err(PublishError::Mistakes)?;
         permit(principal, &workspace)?;
         let mut prepared = Vec::new();
         let mut mistakes = missing_secrets(&workspace, folder);
@@ -109,7 +108,10 @@ impl App {
         }
         let mut outcomes = Vec::new();
         for organization in prepared {
-            outcomes.push(self.store_version(principal, branch, folder, organization).await?);
+            outcomes.push(
+                self.store_version(principal, branch, folder, organization)
+                    .await?,
+            );
         }
         Ok(Report {
             outcomes,
@@ -178,7 +180,9 @@ impl App {
         let digest = digest(&files);
         let live = self.store.versions.active(&organization, branch).await?;
         if let Some(live) = live.filter(|live| live.row.digest == digest)
-            && self.same_secrets(folder, &organization, live.row.id).await?
+            && self
+                .same_secrets(folder, &organization, live.row.id)
+                .await?
         {
             return Ok(Outcome {
                 organization,
@@ -261,8 +265,7 @@ impl App {
 
 fn permit(principal: &Principal, workspace: &Workspace) -> Result<(), PublishError> {
     for name in workspace.organizations.keys() {
-        let permitted =
-            Organization::parse(name).is_ok_and(|own| principal.may_administer(&own));
+        let permitted = Organization::parse(name).is_ok_and(|own| principal.may_administer(&own));
         if !permitted {
             return Err(PublishError::Forbidden {
                 organization: name.clone(),
@@ -281,9 +284,10 @@ fn permit(principal: &Principal, workspace: &Workspace) -> Result<(), PublishErr
 
 fn missing_secrets(workspace: &Workspace, folder: &Folder) -> Vec<Mistake> {
     let came = |organization: &str, connection: &str| {
-        folder.secrets.iter().any(|secret| {
-            secret.organization == organization && secret.connection == connection
-        })
+        folder
+            .secrets
+            .iter()
+            .any(|secret| secret.organization == organization && secret.connection == connection)
     };
     workspace::secret_refs(workspace)
         .into_iter()

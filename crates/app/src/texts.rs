@@ -3,7 +3,9 @@
 /// After a code that is not the right one.
 pub(crate) fn wrong_code(left: u32) -> String {
     let tries = if left == 1 { "try is" } else { "tries are" };
-    format!("That code is not right. Please look at the sign-in page once more; {left} {tries} left.")
+    format!(
+        "That code is not right. Please look at the sign-in page once more; {left} {tries} left."
+    )
 }
 
 /// After the last try.

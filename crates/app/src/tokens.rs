@@ -213,7 +213,9 @@ impl App {
         }
         Ok(Tokens {
             access: answer.access_token,
-            refresh: answer.refresh_token.or_else(|| bearer.tokens.refresh.clone()),
+            refresh: answer
+                .refresh_token
+                .or_else(|| bearer.tokens.refresh.clone()),
             id: answer.id_token.or_else(|| bearer.tokens.id.clone()),
             expires_at: answer.expires_at,
             expires_known: answer.expires_known,

@@ -73,7 +73,10 @@ impl App {
     ) -> Result<Arc<Published>, VersionError> {
         let conversation = &snapshot.conversation;
         match &snapshot.session {
-            Some(session) => self.version(&conversation.organization, session.version).await,
+            Some(session) => {
+                self.version(&conversation.organization, session.version)
+                    .await
+            }
             None => {
                 self.active(&conversation.organization, &conversation.branch)
                     .await
@@ -100,12 +103,18 @@ impl App {
                 continue;
             }
             let published = self.version(&active.organization, active.version).await?;
-            rows.extend(published.organization.agents.values().map(|agent| AgentRow {
-                organization: active.organization.clone(),
-                name: agent.settings.name.clone(),
-                title: agent.settings.title.clone(),
-                organization_title: published.organization.settings.title.clone(),
-            }));
+            rows.extend(
+                published
+                    .organization
+                    .agents
+                    .values()
+                    .map(|agent| AgentRow {
+                        organization: active.organization.clone(),
+                        name: agent.settings.name.clone(),
+                        title: agent.settings.title.clone(),
+                        organization_title: published.organization.settings.title.clone(),
+                    }),
+            );
         }
         Ok(rows)
     }
@@ -146,8 +155,7 @@ impl App {
         let unreadable = || VersionError::Unreadable(id);
         let files: BTreeMap<String, String> = files.read().map_err(|_| unreadable())?;
         let files: Vec<(String, String)> = files.into_iter().collect();
-        let mut read =
-            workspace::read(&files, &self.settings.rules()).map_err(|_| unreadable())?;
+        let mut read = workspace::read(&files, &self.settings.rules()).map_err(|_| unreadable())?;
         let inside = read.organizations.remove(organization.as_str());
         let published = Arc::new(Published {
             id,

@@ -120,11 +120,7 @@ impl App {
 
     /// Fires timers that are due, in batches. How many there were.
     async fn fire_timers(self: &Arc<Self>) -> Result<usize, TurnError> {
-        let due = self
-            .store
-            .timers
-            .due(self.ports.clock.now(), BATCH)
-            .await?;
+        let due = self.store.timers.due(self.ports.clock.now(), BATCH).await?;
         let count = due.len();
         stream::iter(due)
             .for_each_concurrent(AT_ONCE, |timer| self.fire(timer))
@@ -183,7 +179,10 @@ impl App {
                 self.store.outbox.done(organization, item.id).await?;
             }
             Done::Later(due) => {
-                self.store.outbox.put_off(organization, item.id, due).await?;
+                self.store
+                    .outbox
+                    .put_off(organization, item.id, due)
+                    .await?;
             }
             Done::Answer {
                 session,

@@ -63,7 +63,8 @@ pub(crate) async fn bound_url(
     let uri = request.uri();
     let length = uri.path().len() + uri.query().map_or(0, str::len);
     if length > site.options.limits.url_bytes {
-        return problem::plain(StatusCode::URI_TOO_LONG, "The address is too long.").into_response();
+        return problem::plain(StatusCode::URI_TOO_LONG, "The address is too long.")
+            .into_response();
     }
     next.run(request).await
 }

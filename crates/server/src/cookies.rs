@@ -119,7 +119,10 @@ mod tests {
     fn ours_are_found_among_others() {
         let cookies = read("a=b; __Host-chat=abc-_1; x; =; __Host-att-12345678=z");
         assert_eq!(cookies.named(CHAT), Some("abc-_1"));
-        assert_eq!(cookies.attempts(), [("12345678".to_owned(), "z".to_owned())]);
+        assert_eq!(
+            cookies.attempts(),
+            [("12345678".to_owned(), "z".to_owned())]
+        );
     }
 
     #[test]

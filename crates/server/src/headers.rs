@@ -38,11 +38,7 @@ pub(crate) fn chat_policy(nonce: &str, socket_origin: &str) -> Option<Policy> {
 }
 
 /// Adds what is missing; what a handler set stays.
-pub(crate) async fn add(
-    State(site): State<Arc<Site>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn add(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let chosen = response.extensions_mut().remove::<Policy>();
     let headers = response.headers_mut();

@@ -83,7 +83,7 @@ pub(crate) struct Site {
 /// All routes of one server.
 pub fn router(app: Arc<App>, options: Options) -> Router {
     let site = Arc::new(Site {
-        pages: Pages::new(app.settings.development),
+        pages: Pages::new(),
         tickets: Tickets::new(),
         app,
         options,

@@ -2,14 +2,12 @@
 
 use axum::response::{Html, IntoResponse, Response};
 use http::StatusCode;
-use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, Value, context};
 
+use crate::Site;
+
 /// Every template, compiled once.
-pub(crate) struct Pages {
-    environment: Environment<'static>,
-    development: bool,
-}
+pub(crate) struct Pages(Environment<'static>);
 
 const TEMPLATES: [(&str, &str); 9] = [
     ("base.html", include_str!("../templates/base.html")),
@@ -24,7 +22,7 @@ const TEMPLATES: [(&str, &str); 9] = [
 ];
 
 impl Pages {
-    pub(crate) fn new(development: bool) -> Self {
+    pub(crate) fn new() -> Self {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         for (name, source) in TEMPLATES {
@@ -33,21 +31,21 @@ impl Pages {
                 tracing::error!(name, %error, "a page template does not compile");
             }
         }
-        Self {
-            environment,
-            development,
-        }
+        Self(environment)
     }
+}
 
+impl Site {
     /// The page `name` with `values`; every page also gets `now`, `base` and `development`.
-    pub(crate) fn render(&self, status: StatusCode, name: &str, values: Value) -> Response {
+    pub(crate) fn page(&self, status: StatusCode, name: &str, values: Value) -> Response {
         let common = context! {
-            now => Timestamp::now().to_string(),
+            now => self.app.ports.clock.now().to_string(),
             base => "",
-            development => self.development,
+            development => self.app.settings.development,
         };
         let page = self
-            .environment
+            .pages
+            .0
             .get_template(name)
             .and_then(|template| template.render(context! { ..values, ..common }));
         match page {

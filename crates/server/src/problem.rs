@@ -21,7 +21,7 @@ pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
     message: String,
-    details: Option<(&'static str, Value)>,
+    details: Option<Box<(&'static str, Value)>>,
 }
 
 impl Problem {
@@ -36,7 +36,7 @@ impl Problem {
 
     /// One more member of the error object.
     pub(crate) fn with(mut self, name: &'static str, value: Value) -> Self {
-        self.details = Some((name, value));
+        self.details = Some(Box::new((name, value)));
         self
     }
 
@@ -88,7 +88,8 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut error = json!({ "code": self.code, "message": self.message });
-        if let Some((name, value)) = self.details {
+        if let Some(details) = self.details {
+            let (name, value) = *details;
             error[name] = value;
         }
         let mut response = (self.status, Json(json!({ "error": error }))).into_response();

@@ -64,14 +64,12 @@ pub async fn serve(
     let builder = Arc::new(builder(&limits));
     let room = Arc::new(Semaphore::new(limits.connections));
     while let Some((stream, peer, permit)) = next(&listener, &room, &stop).await {
-        let service = TowerToHyperService::new(
-            router
-                .clone()
-                .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-                    request.extensions_mut().insert(Peer(peer));
-                    request.map(axum::body::Body::new)
-                }),
-        );
+        let service = TowerToHyperService::new(router.clone().map_request(
+            move |mut request: http::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(Peer(peer));
+                request.map(axum::body::Body::new)
+            },
+        ));
         let shared = Shared::new(stream);
         let connection = builder
             .serve_connection_with_upgrades(TokioIo::new(shared.clone()), service)
@@ -85,7 +83,10 @@ pub async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(limits.drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("some requests were still under way when the server stopped");
     }
 }

@@ -58,12 +58,7 @@ impl App {
 
     /// Sends the call; on 401 renews the token once and sends it once more (UIN-4). A second 401
     /// means that the grant is of no use (TMO-10).
-    async fn call_as_person(
-        &self,
-        call: &HttpCall,
-        url: Url,
-        bearer: Bearer,
-    ) -> Called {
+    async fn call_as_person(&self, call: &HttpCall, url: Url, bearer: Bearer) -> Called {
         if !allows(bearer.connection(), &url) {
             return Called::failed(HttpFailure::OriginNotAllowed);
         }
@@ -158,7 +153,11 @@ fn request(call: &HttpCall, url: Url, bearer: Option<&Bearer>) -> Option<Request
     for (name, value) in &call.headers {
         headers.push((name.to_ascii_lowercase(), header(value, bearer)?));
     }
-    let named = |name: &str| call.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+    let named = |name: &str| {
+        call.headers
+            .iter()
+            .any(|(n, _)| n.eq_ignore_ascii_case(name))
+    };
     if let Some(bearer) = bearer
         && !named("authorization")
     {

@@ -80,13 +80,15 @@ impl App {
             code: "401".to_owned(),
             spent: error.over(),
         })?;
-        self.ask(&renewed, endpoint).await.map_err(|error| match error {
-            DriveError::Answered(error) if error.wants_new_access_token() => Failed {
-                code: "401".to_owned(),
-                spent,
-            },
-            error => Failed::of(&error),
-        })
+        self.ask(&renewed, endpoint)
+            .await
+            .map_err(|error| match error {
+                DriveError::Answered(error) if error.wants_new_access_token() => Failed {
+                    code: "401".to_owned(),
+                    spent,
+                },
+                error => Failed::of(&error),
+            })
     }
 
     async fn ask(&self, bearer: &Bearer, endpoint: &Url) -> Result<Map<String, Value>, DriveError> {
@@ -95,7 +97,11 @@ impl App {
     }
 
     /// The connection's own address, or the provider's user-information endpoint.
-    async fn identity_endpoint(&self, bearer: &Bearer, source: &IdentitySource) -> Result<Url, Failed> {
+    async fn identity_endpoint(
+        &self,
+        bearer: &Bearer,
+        source: &IdentitySource,
+    ) -> Result<Url, Failed> {
         let unusable = |code: &str| Failed {
             code: code.to_owned(),
             spent: None,

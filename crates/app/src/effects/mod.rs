@@ -113,13 +113,19 @@ impl App {
                 session,
                 grant,
                 call,
-            } => self.call_http(&item.organization, session, grant, call).await,
+            } => {
+                self.call_http(&item.organization, session, grant, call)
+                    .await
+            }
             Effect::Identity {
                 session,
                 grant,
                 run,
                 ..
-            } => self.fetch_identity(&item.organization, session, grant, run).await,
+            } => {
+                self.fetch_identity(&item.organization, session, grant, run)
+                    .await
+            }
             Effect::Revoke(revoke) => self.revoke(item, &revoke).await,
         }
     }

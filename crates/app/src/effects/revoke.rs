@@ -88,7 +88,10 @@ impl App {
             return Ok(());
         };
         let tokens = self.tokens_of(item, what).await?;
-        let refresh = tokens.refresh.iter().map(|token| (token, Hint::RefreshToken));
+        let refresh = tokens
+            .refresh
+            .iter()
+            .map(|token| (token, Hint::RefreshToken));
         let access = std::iter::once((&tokens.access, Hint::AccessToken));
         for (token, hint) in refresh.chain(access) {
             let caller = Caller {
@@ -162,4 +165,3 @@ impl From<oauth::Error> for Unrevoked {
         Self::Provider(error.into())
     }
 }
-

@@ -175,11 +175,9 @@ fn within_v6(address: Ipv6Addr) -> bool {
 
 /// The IPv4 address inside a NAT64 (`64:ff9b::/96`) or 6to4 (`2002::/16`) address.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
     let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match (a, b, c, d, e, f) {
-        (0x64, 0xff9b, 0, 0, 0, 0) => Some(join(g, h)),
-        (0x2002, ..) => Some(join(b, c)),
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(join(high, low)),
         _ => None,
     }
 }
@@ -226,35 +224,165 @@ mod tests {
         // (first, last, the neighbour below if public, the neighbour above if public)
         let table = [
             ("0.0.0.0", "0.255.255.255", None, Some("1.0.0.0")),
-            ("10.0.0.0", "10.255.255.255", Some("9.255.255.255"), Some("11.0.0.0")),
-            ("100.64.0.0", "100.127.255.255", Some("100.63.255.255"), Some("100.128.0.0")),
-            ("127.0.0.0", "127.255.255.255", Some("126.255.255.255"), Some("128.0.0.0")),
-            ("169.254.0.0", "169.254.255.255", Some("169.253.255.255"), Some("169.255.0.0")),
-            ("172.16.0.0", "172.31.255.255", Some("172.15.255.255"), Some("172.32.0.0")),
-            ("192.0.0.0", "192.0.0.255", Some("191.255.255.255"), Some("192.0.1.0")),
-            ("192.0.2.0", "192.0.2.255", Some("192.0.1.255"), Some("192.0.3.0")),
-            ("192.88.99.0", "192.88.99.255", Some("192.88.98.255"), Some("192.88.100.0")),
-            ("192.168.0.0", "192.168.255.255", Some("192.167.255.255"), Some("192.169.0.0")),
-            ("198.18.0.0", "198.19.255.255", Some("198.17.255.255"), Some("198.20.0.0")),
-            ("198.51.100.0", "198.51.100.255", Some("198.51.99.255"), Some("198.51.101.0")),
-            ("203.0.113.0", "203.0.113.255", Some("203.0.112.255"), Some("203.0.114.0")),
-            ("224.0.0.0", "239.255.255.255", Some("223.255.255.255"), None),
+            (
+                "10.0.0.0",
+                "10.255.255.255",
+                Some("9.255.255.255"),
+                Some("11.0.0.0"),
+            ),
+            (
+                "100.64.0.0",
+                "100.127.255.255",
+                Some("100.63.255.255"),
+                Some("100.128.0.0"),
+            ),
+            (
+                "127.0.0.0",
+                "127.255.255.255",
+                Some("126.255.255.255"),
+                Some("128.0.0.0"),
+            ),
+            (
+                "169.254.0.0",
+                "169.254.255.255",
+                Some("169.253.255.255"),
+                Some("169.255.0.0"),
+            ),
+            (
+                "172.16.0.0",
+                "172.31.255.255",
+                Some("172.15.255.255"),
+                Some("172.32.0.0"),
+            ),
+            (
+                "192.0.0.0",
+                "192.0.0.255",
+                Some("191.255.255.255"),
+                Some("192.0.1.0"),
+            ),
+            (
+                "192.0.2.0",
+                "192.0.2.255",
+                Some("192.0.1.255"),
+                Some("192.0.3.0"),
+            ),
+            (
+                "192.88.99.0",
+                "192.88.99.255",
+                Some("192.88.98.255"),
+                Some("192.88.100.0"),
+            ),
+            (
+                "192.168.0.0",
+                "192.168.255.255",
+                Some("192.167.255.255"),
+                Some("192.169.0.0"),
+            ),
+            (
+                "198.18.0.0",
+                "198.19.255.255",
+                Some("198.17.255.255"),
+                Some("198.20.0.0"),
+            ),
+            (
+                "198.51.100.0",
+                "198.51.100.255",
+                Some("198.51.99.255"),
+                Some("198.51.101.0"),
+            ),
+            (
+                "203.0.113.0",
+                "203.0.113.255",
+                Some("203.0.112.255"),
+                Some("203.0.114.0"),
+            ),
+            (
+                "224.0.0.0",
+                "239.255.255.255",
+                Some("223.255.255.255"),
+                None,
+            ),
             ("240.0.0.0", "255.255.255.255", None, None),
             ("::", "::ffff", None, None),
             ("::1", "::1", None, None),
-            ("64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff", None, Some("64:ff9b:2::")),
-            ("64:ff9b::a00:0", "64:ff9b::aff:ffff", Some("64:ff9b::9ff:ffff"), Some("64:ff9b::b00:0")),
-            ("100::", "100::ffff:ffff:ffff:ffff", None, Some("100:0:0:1::")),
-            ("2001::", "2001:0:ffff:ffff:ffff:ffff:ffff:ffff", None, Some("2001:1::")),
-            ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", Some("2001:db7:ffff::"), Some("2001:db9::")),
-            ("2002:a00::", "2002:aff:ffff::", Some("2002:9ff:ffff::"), Some("2002:b00::")),
-            ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", Some("3ffe:ffff::"), Some("3fff:1000::")),
-            ("5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Some("5eff:ffff::"), Some("5f01::")),
-            ("fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Some("fbff:ffff::"), Some("fe00::")),
-            ("fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Some("fe7f:ffff::"), None),
-            ("fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", None, None),
-            ("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", None, None),
-            ("::ffff:10.0.0.0", "::ffff:10.255.255.255", Some("::ffff:9.255.255.255"), Some("::ffff:11.0.0.0")),
+            (
+                "64:ff9b:1::",
+                "64:ff9b:1:ffff:ffff:ffff:ffff:ffff",
+                None,
+                Some("64:ff9b:2::"),
+            ),
+            (
+                "64:ff9b::a00:0",
+                "64:ff9b::aff:ffff",
+                Some("64:ff9b::9ff:ffff"),
+                Some("64:ff9b::b00:0"),
+            ),
+            (
+                "100::",
+                "100::ffff:ffff:ffff:ffff",
+                None,
+                Some("100:0:0:1::"),
+            ),
+            (
+                "2001::",
+                "2001:0:ffff:ffff:ffff:ffff:ffff:ffff",
+                None,
+                Some("2001:1::"),
+            ),
+            (
+                "2001:db8::",
+                "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+                Some("2001:db7:ffff::"),
+                Some("2001:db9::"),
+            ),
+            (
+                "2002:a00::",
+                "2002:aff:ffff::",
+                Some("2002:9ff:ffff::"),
+                Some("2002:b00::"),
+            ),
+            (
+                "3fff::",
+                "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff",
+                Some("3ffe:ffff::"),
+                Some("3fff:1000::"),
+            ),
+            (
+                "5f00::",
+                "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                Some("5eff:ffff::"),
+                Some("5f01::"),
+            ),
+            (
+                "fc00::",
+                "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                Some("fbff:ffff::"),
+                Some("fe00::"),
+            ),
+            (
+                "fe80::",
+                "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                Some("fe7f:ffff::"),
+                None,
+            ),
+            (
+                "fec0::",
+                "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                None,
+                None,
+            ),
+            (
+                "ff00::",
+                "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                None,
+                None,
+            ),
+            (
+                "::ffff:10.0.0.0",
+                "::ffff:10.255.255.255",
+                Some("::ffff:9.255.255.255"),
+                Some("::ffff:11.0.0.0"),
+            ),
         ];
         for (first, last, below, above) in table {
             for inside in [first, last] {

@@ -43,7 +43,7 @@ struct Failed {
 }
 
 impl Failed {
-    fn new(ending: Ending, check: impl ToString) -> Self {
+    fn new(ending: Ending, check: &(impl ToString + ?Sized)) -> Self {
         Self {
             ending,
             check: check.to_string(),
@@ -189,11 +189,7 @@ impl App {
     }
 
     /// The code becomes tokens, and the ID token a person. The code is sent once, whatever comes.
-    async fn exchange(
-        &self,
-        attempt: &Attempt,
-        answer: callback::Answer,
-    ) -> Result<Held, Failed> {
+    async fn exchange(&self, attempt: &Attempt, answer: callback::Answer) -> Result<Held, Failed> {
         let claim = attempt
             .claim
             .as_ref()
@@ -207,29 +203,30 @@ impl App {
         .map_err(|error| misbehaved(&error.into()))?;
         let code = answer.into_code().map_err(|error| misbehaved(&error))?;
         let luggage = self.luggage(attempt, claim).await?;
-        let tokens = self
-            .redeem(&registration, claim, &luggage, &code)
-            .await?;
+        let tokens = self.redeem(&registration, claim, &luggage, &code).await?;
         let required = required(&registration.settings().scopes);
-        if !tokens.lacks(&required, registration.provider.quirk()).is_empty() {
+        if !tokens
+            .lacks(&required, registration.provider.quirk())
+            .is_empty()
+        {
             return Err(Failed::new(Ending::PartialConsent, "scopes.partial"));
         }
         let id_token = self
             .believe(&registration, &tokens, &luggage, &code)
             .await?;
-        self.into_held(&registration, tokens, id_token)
+        held(&registration, tokens, id_token.as_ref())
     }
 
     async fn registration_of(&self, attempt: &Attempt) -> Result<Registration, Failed> {
-        let details = Details::of(attempt)
-            .map_err(|error| Failed::new(Ending::NoConfiguration, error))?;
+        let details =
+            Details::of(attempt).map_err(|error| Failed::new(Ending::NoConfiguration, &error))?;
         let published = self
             .version(&attempt.organization, details.version)
             .await
-            .map_err(|error| Failed::new(Ending::NoConfiguration, error))?;
+            .map_err(|error| Failed::new(Ending::NoConfiguration, &error))?;
         self.registration(&published, &attempt.connection)
             .await
-            .map_err(|error| Failed::new(Ending::ProviderDown, error))
+            .map_err(|error| Failed::new(Ending::ProviderDown, &error))
     }
 
     async fn luggage(&self, attempt: &Attempt, claim: &Claim) -> Result<Luggage, Failed> {
@@ -237,12 +234,12 @@ impl App {
             attempt: &attempt.id.to_string(),
             connection: &attempt.connection,
         };
-        let unreadable = |error: String| Failed::new(Ending::NoConfiguration, error);
+        let unreadable = |error: &str| Failed::new(Ending::NoConfiguration, error);
         let plain = self
             .open(&attempt.organization, place, &claim.sealed)
             .await
-            .map_err(|error| unreadable(error.to_string()))?;
-        serde_json::from_slice(&plain).map_err(|_| unreadable("claim.unreadable".to_owned()))
+            .map_err(|error| unreadable(&error.to_string()))?;
+        serde_json::from_slice(&plain).map_err(|_| unreadable("claim.unreadable"))
     }
 
     async fn redeem(
@@ -263,7 +260,7 @@ impl App {
         drive(&self.ports, progress)
             .await
             .map_err(|error| match error {
-                DriveError::NoAnswer(error) => Failed::new(Ending::ProviderDown, error),
+                DriveError::NoAnswer(error) => Failed::new(Ending::ProviderDown, &error),
                 DriveError::Answered(error) => misbehaved(&error),
             })
     }
@@ -295,47 +292,8 @@ impl App {
         .await
         .map(Some)
         .map_err(|error| match error {
-            Unverified::NoKeys => Failed::new(Ending::ProviderDown, error),
+            Unverified::NoKeys => Failed::new(Ending::ProviderDown, &error),
             Unverified::Refused(misbehavior) => misbehaved(&misbehavior.into()),
-        })
-    }
-
-    fn into_held(
-        &self,
-        registration: &Registration,
-        tokens: Tokens,
-        id_token: Option<IdToken>,
-    ) -> Result<Held, Failed> {
-        let settings = registration.settings();
-        let claims = id_token.as_ref().map(|token| token.claims().to_map());
-        let claims = claims.unwrap_or_default();
-        if settings.require_verified_email && !identity::claims::email_verified(&claims) {
-            return Err(Failed::new(Ending::EmailNotVerified, "claims.email_verified"));
-        }
-        let first = id_token
-            .as_ref()
-            .map(IdToken::first_login)
-            .transpose()
-            .map_err(|error| misbehaved(&error.into()))?;
-        let first = first.map_or(Value::Null, |first| {
-            serde_json::to_value(first).unwrap_or(Value::Null)
-        });
-        Ok(Held {
-            who: Who {
-                claims: identity::claims::auth(&claims, &settings.additional_claims),
-                account: identity::claims::account(&claims),
-                code: None,
-            },
-            tokens: grant::Tokens {
-                access: tokens.access_token,
-                refresh: tokens.refresh_token,
-                id: tokens.id_token,
-                expires_at: tokens.expires_at,
-                expires_known: tokens.expires_known,
-                scopes: tokens.scopes,
-                token_type: "Bearer".to_owned(),
-                first,
-            },
         })
     }
 
@@ -381,6 +339,47 @@ impl App {
         );
         self.end(attempt, failed.ending).await
     }
+}
+
+/// What goes into quarantine, if the connection's demands on the person are met.
+fn held(
+    registration: &Registration,
+    tokens: Tokens,
+    id_token: Option<&IdToken>,
+) -> Result<Held, Failed> {
+    let settings = registration.settings();
+    let claims = id_token.map(|token| token.claims().to_map());
+    let claims = claims.unwrap_or_default();
+    if settings.require_verified_email && !identity::claims::email_verified(&claims) {
+        return Err(Failed::new(
+            Ending::EmailNotVerified,
+            "claims.email_verified",
+        ));
+    }
+    let first = id_token
+        .map(IdToken::first_login)
+        .transpose()
+        .map_err(|error| misbehaved(&error.into()))?;
+    let first = first.map_or(Value::Null, |first| {
+        serde_json::to_value(first).unwrap_or(Value::Null)
+    });
+    Ok(Held {
+        who: Who {
+            claims: identity::claims::auth(&claims, &settings.additional_claims),
+            account: identity::claims::account(&claims),
+            code: None,
+        },
+        tokens: grant::Tokens {
+            access: tokens.access_token,
+            refresh: tokens.refresh_token,
+            id: tokens.id_token,
+            expires_at: tokens.expires_at,
+            expires_known: tokens.expires_known,
+            scopes: tokens.scopes,
+            token_type: "Bearer".to_owned(),
+            first,
+        },
+    })
 }
 
 /// Only the browser that set out learns which attempt it is.

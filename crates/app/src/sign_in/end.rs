@@ -112,9 +112,18 @@ impl App {
     /// is never repeated (BND-2), and one that only lacked its release is released.
     pub async fn recover(&self) -> Result<(), TurnError> {
         // Whatever is being exchanged in the store, nobody is exchanging any more.
-        let started = self.ports.clock.now().saturating_add(SignedDuration::from_secs(1));
+        let started = self
+            .ports
+            .clock
+            .now()
+            .saturating_add(SignedDuration::from_secs(1));
         let started = started.unwrap_or(Timestamp::MAX);
-        for attempt in self.store.sign_ins.unfinished_exchanges(started, BATCH).await? {
+        for attempt in self
+            .store
+            .sign_ins
+            .unfinished_exchanges(started, BATCH)
+            .await?
+        {
             self.end(&attempt, Ending::Interrupted).await?;
         }
         for attempt in self.store.sign_ins.overdue(Timestamp::MAX, BATCH).await? {

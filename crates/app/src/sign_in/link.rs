@@ -142,10 +142,7 @@ impl App {
     }
 
     /// The attempt of a link on which somebody can still set out.
-    async fn live_attempt(
-        &self,
-        link: &str,
-    ) -> Result<Option<(Attempt, Conversation)>, TurnError> {
+    async fn live_attempt(&self, link: &str) -> Result<Option<(Attempt, Conversation)>, TurnError> {
         let Some(attempt) = self.store.sign_ins.by_link(digest(link)).await? else {
             return Ok(None);
         };

@@ -81,9 +81,7 @@ impl App {
             .sign_ins
             .quarantined(&attempt.organization, attempt.id)
             .await?;
-        let proofs: Option<Proofs> = waiting
-            .map(|waiting| waiting.identity.read())
-            .transpose()?;
+        let proofs: Option<Proofs> = waiting.map(|waiting| waiting.identity.read()).transpose()?;
         Ok(proofs.map(proofs::judge))
     }
 }

@@ -6,8 +6,7 @@ use flow::{Channel, Env, Event, Program, Said, Session, TokenHandle, Turn, engin
 use jiff::{SignedDuration, Timestamp};
 use store::{
     ActivityId, AttemptChange, AttemptId, AttemptState, Changes, GrantId, Json, NewActivity,
-    NewAttempt, OutboxId, Release, SessionChange, SessionId, Snapshot, TimerChange,
-    VersionId,
+    NewAttempt, OutboxId, Release, SessionChange, SessionId, Snapshot, TimerChange, VersionId,
 };
 
 use super::{Cause, Decision, Outcome, Posted, Released, TurnError, Words};
@@ -33,11 +32,7 @@ pub(super) struct Scene<'a> {
 }
 
 /// Decides the turn.
-pub(super) fn decide(
-    scene: &Scene<'_>,
-    cause: &Cause,
-    seed: Seed,
-) -> Result<Decision, TurnError> {
+pub(super) fn decide(scene: &Scene<'_>, cause: &Cause, seed: Seed) -> Result<Decision, TurnError> {
     Draft::begin(scene, seed)?.decide(cause)
 }
 
@@ -179,7 +174,9 @@ impl<'a> Draft<'a> {
             .filter(|held| held.connection == connection)
             .map(|held| held.id)
             .collect();
-        replaced.into_iter().for_each(|held| self.remove_grant(held));
+        for held in replaced {
+            self.remove_grant(held);
+        }
         self.tokens.extend([handle(connection, grant)]);
     }
 
@@ -230,7 +227,9 @@ impl<'a> Draft<'a> {
     /// The person has been away for too long: what they signed in to ends with the session.
     fn end_session(&mut self) -> Result<Outcome, TurnError> {
         let grants: Vec<GrantId> = self.scene.snapshot.grants.iter().map(|g| g.id).collect();
-        grants.into_iter().for_each(|grant| self.remove_grant(grant));
+        for grant in grants {
+            self.remove_grant(grant);
+        }
         if let Some((id, session)) = self.session.take() {
             self.changes.session = Some(self.session_change(id, &session, true)?);
         }

@@ -41,7 +41,10 @@ pub(super) async fn create(
     if !(1..=100).contains(&asked.label.chars().count()) {
         return Err(Problem::bad_argument("A label has 1 to 100 characters."));
     }
-    let key = site.app.organization_key(&organization, &asked.label).await?;
+    let key = site
+        .app
+        .organization_key(&organization, &asked.label)
+        .await?;
     let shown = json!({ "key": key.expose_secret(), "organization": organization });
     Ok((StatusCode::CREATED, Json(shown)))
 }

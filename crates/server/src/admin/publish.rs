@@ -44,7 +44,8 @@ struct File {
 struct Secret {
     organization: String,
     connection: String,
-    secret: SecretString,
+    #[serde(rename = "secret")]
+    text: SecretString,
 }
 
 /// Operator, or the administrators of every organization in the folder.
@@ -76,7 +77,7 @@ pub(super) async fn publish(
             .map(|secret| ResolvedSecret {
                 organization: secret.organization,
                 connection: secret.connection,
-                secret: secret.secret,
+                secret: secret.text,
             })
             .collect(),
     };

@@ -58,7 +58,7 @@ async fn index(State(site): State<Arc<Site>>) -> Result<Response, Problem> {
         .collect();
     let rehearsal_url = site.options.rehearsal_url.clone();
     let values = context! { agents, rehearsal_url };
-    Ok(site.pages.render(StatusCode::OK, "index.html", values))
+    Ok(site.page(StatusCode::OK, "index.html", values))
 }
 
 async fn page(
@@ -68,15 +68,16 @@ async fn page(
 ) -> Result<Response, Problem> {
     if !assets::are_there() {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Ok(site.pages.render(status, "setup.html", context! {}));
+        return Ok(site.page(status, "setup.html", context! {}));
     }
     let tenant = parse(&organization)?;
     let branch = branch(asked.branch.as_deref());
     let (title, organization_title) = site.app.agent_titles(&tenant, &branch, &agent).await?;
     let random: [u8; 16] = site.app.ports.entropy.bytes();
     let nonce = URL_SAFE_NO_PAD.encode(random);
-    let values = context! { title, organization_title, organization, agent, nonce => nonce.clone() };
-    let mut page = site.pages.render(StatusCode::OK, "chat.html", values);
+    let values =
+        context! { title, organization_title, organization, agent, nonce => nonce.clone() };
+    let mut page = site.page(StatusCode::OK, "chat.html", values);
     let sockets = socket_origin(&site.app.settings.public_url);
     if let Some(policy) = chat_policy(&nonce, &sockets) {
         page.extensions_mut().insert(policy);
@@ -107,7 +108,11 @@ async fn conversation(
     let cookies = Cookies::of(&headers);
     let held = cookies.named(cookies::CHAT);
     let running = match held.filter(|_| !wish.fresh) {
-        Some(cookie) => site.app.conversation_of_browser(&organization, &agent, cookie).await?,
+        Some(cookie) => {
+            site.app
+                .conversation_of_browser(&organization, &agent, cookie)
+                .await?
+        }
         None => None,
     };
     let resumed = match running {
@@ -149,11 +154,7 @@ async fn conversation(
     Ok(response)
 }
 
-async fn answer(
-    site: &Site,
-    token: &Token,
-    known: Option<String>,
-) -> Result<Json<Value>, Problem> {
+async fn answer(site: &Site, token: &Token, known: Option<String>) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({
         "token": token.issue(site).await?,
         "conversation_id": known,

@@ -46,7 +46,9 @@ pub(super) async fn finished(
     Path((organization, attempt)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let names = Organization::parse(&organization).ok().zip(attempt.parse().ok());
+    let names = Organization::parse(&organization)
+        .ok()
+        .zip(attempt.parse().ok());
     let page = match names {
         Some((organization, attempt)) => {
             let browser = browser(&headers);
@@ -69,7 +71,7 @@ fn show(site: &Site, page: FinishedPage) -> Response {
             account,
         } => {
             let values = context! { agent_title, account };
-            site.pages.render(StatusCode::OK, "finished.html", values)
+            site.page(StatusCode::OK, "finished.html", values)
         }
         FinishedPage::Code {
             code,
@@ -82,7 +84,7 @@ fn show(site: &Site, page: FinishedPage) -> Response {
                 agent_title,
                 expires_at => expires_at.to_string(),
             };
-            site.pages.render(StatusCode::OK, "code.html", values)
+            site.page(StatusCode::OK, "code.html", values)
         }
         FinishedPage::Failed {
             reason,

@@ -31,7 +31,10 @@ pub(super) async fn open(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let prefetch = method == Method::HEAD || is_prefetch(&headers);
-    let page = site.app.open_link(&link, &browser(&headers), prefetch).await?;
+    let page = site
+        .app
+        .open_link(&link, &browser(&headers), prefetch)
+        .await?;
     Ok(match page {
         // A GET may answer with a redirect; the page that navigates is for forms only.
         LinkPage::Onward(onward) => {
@@ -57,14 +60,21 @@ pub(super) async fn answer(
     let Some(answer) = form.answer() else {
         return Ok(story(&site, StatusCode::BAD_REQUEST, &words::ended()));
     };
-    let page = site.app.answer_link(&link, &browser(&headers), answer).await?;
+    let page = site
+        .app
+        .answer_link(&link, &browser(&headers), answer)
+        .await?;
     Ok(match (page, answer) {
-        (LinkPage::Ended, Answer::Cancel) => {
-            story(&site, StatusCode::OK, &words::failed("cancelled", "the chat"))
-        }
-        (LinkPage::Ended, Answer::Report) => {
-            story(&site, StatusCode::OK, &words::failed("reported", "the chat"))
-        }
+        (LinkPage::Ended, Answer::Cancel) => story(
+            &site,
+            StatusCode::OK,
+            &words::failed("cancelled", "the chat"),
+        ),
+        (LinkPage::Ended, Answer::Report) => story(
+            &site,
+            StatusCode::OK,
+            &words::failed("reported", "the chat"),
+        ),
         (page, _) => show(&site, page, &link, &headers),
     })
 }
@@ -92,7 +102,7 @@ fn go_onward(site: &Site, onward: &Onward, headers: &HeaderMap) -> Response {
         url => onward.url.as_str(),
         connection_title => &onward.connection_title,
     };
-    let page = site.pages.render(StatusCode::OK, "onward.html", values);
+    let page = site.page(StatusCode::OK, "onward.html", values);
     with_cookie(page, onward, headers)
 }
 
@@ -107,12 +117,7 @@ fn with_cookie(mut response: Response, onward: &Onward, headers: &HeaderMap) -> 
     response
 }
 
-fn confirm(
-    site: &Site,
-    confirmation: &Confirmation,
-    link: &str,
-    headers: &HeaderMap,
-) -> Response {
+fn confirm(site: &Site, confirmation: &Confirmation, link: &str, headers: &HeaderMap) -> Response {
     let held = Cookies::of(headers);
     let secret = match held.named(cookies::FORM) {
         Some(secret) => secret.to_owned(),
@@ -124,7 +129,10 @@ fn confirm(
         .iter()
         .map(|scope| words::permission(scope))
         .collect();
-    let asked_by = confirmation.asked_by.as_deref().and_then(words::display_name);
+    let asked_by = confirmation
+        .asked_by
+        .as_deref()
+        .and_then(words::display_name);
     let values = context! {
         agent_title => &confirmation.agent_title,
         organization_title => &confirmation.organization_title,
@@ -138,7 +146,7 @@ fn confirm(
         csrf => pair(&secret, link),
         action => format!("/sign-in/{link}"),
     };
-    let mut page = site.pages.render(StatusCode::OK, "confirm.html", values);
+    let mut page = site.page(StatusCode::OK, "confirm.html", values);
     // Pairs this page with its form. It proves nothing about who opened it.
     if let Some(cookie) = cookies::set(cookies::FORM, &secret, Some(FORM_LIFE_S)) {
         page.headers_mut().append(header::SET_COOKIE, cookie);
@@ -152,7 +160,7 @@ pub(super) fn story(site: &Site, status: StatusCode, story: &words::Story) -> Re
         happened => &story.happened,
         next => story.next,
     };
-    site.pages.render(status, "problem.html", values)
+    site.page(status, "problem.html", values)
 }
 
 /// What the form must bring for the cookie that its page set.
@@ -222,5 +230,9 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
     ["sec-purpose", "purpose", "x-moz", "x-purpose"]
         .iter()
         .filter_map(|name| headers.get(*name))
-        .any(|value| value.to_str().is_ok_and(|value| value.contains("prefetch") || value.contains("preview")))
+        .any(|value| {
+            value
+                .to_str()
+                .is_ok_and(|value| value.contains("prefetch") || value.contains("preview"))
+        })
 }

@@ -39,9 +39,7 @@ pub(super) fn display_name(name: &str) -> Option<String> {
 }
 
 fn shown(text: &str) -> String {
-    let turns = |c: char| {
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
-    };
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}');
     let shown: String = text
         .chars()
         .filter(|c| !c.is_control() && !turns(*c))
@@ -72,12 +70,15 @@ pub(super) fn failed(reason: &str, agent: &str) -> Story {
         ),
         "email_not_verified" => (
             "Your e-mail address is not verified",
-            format!("{agent} asks for an address that your provider has verified, and yours is not."),
+            format!(
+                "{agent} asks for an address that your provider has verified, and yours is not."
+            ),
             "Verify your address with your provider, then ask for a new link in the chat.",
         ),
         "other_browser" => (
             "This came back in another browser",
-            "The sign-in began in one browser and ended in another, so it does not count.".to_owned(),
+            "The sign-in began in one browser and ended in another, so it does not count."
+                .to_owned(),
             "Open the link from the chat in your usual browser, not inside another app, and stay in it.",
         ),
         "provider_down" => (
@@ -140,7 +141,8 @@ pub(super) fn working() -> Story {
 pub(super) fn elsewhere() -> Story {
     Story {
         title: "This link is open in another browser",
-        happened: "Somebody opened this link before, in another browser, and can go on only there.".to_owned(),
+        happened: "Somebody opened this link before, in another browser, and can go on only there."
+            .to_owned(),
         next: "Go on where you opened it first. If that was not you, ask for a new link in the chat.",
     }
 }

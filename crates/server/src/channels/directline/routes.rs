@@ -97,13 +97,18 @@ async fn start(
             open(&site, organization, agent, user, None).await?
         }
     };
-    let known = site.app.conversation(&token.organization, token.conversation).await?;
+    let known = site
+        .app
+        .conversation(&token.organization, token.conversation)
+        .await?;
     let known = known.ok_or_else(Problem::unknown_conversation)?;
     let status = match known.session {
         Some(_) => StatusCode::OK,
         None => StatusCode::CREATED,
     };
-    site.app.start(&token.organization, token.conversation).await?;
+    site.app
+        .start(&token.organization, token.conversation)
+        .await?;
     Ok((status, Json(joined(&site, &token, 0).await?)).into_response())
 }
 
@@ -116,10 +121,19 @@ async fn reconnect(
 ) -> Result<Json<Value>, Problem> {
     let token = token::client(&site, &headers, &conversation).await?;
     let watermark = read.watermark()?;
-    let known = site.app.conversation(&token.organization, token.conversation).await?;
-    if known.ok_or_else(Problem::unknown_conversation)?.session.is_none() {
+    let known = site
+        .app
+        .conversation(&token.organization, token.conversation)
+        .await?;
+    if known
+        .ok_or_else(Problem::unknown_conversation)?
+        .session
+        .is_none()
+    {
         // Opened and never begun: the page was reloaded before its first call.
-        site.app.start(&token.organization, token.conversation).await?;
+        site.app
+            .start(&token.organization, token.conversation)
+            .await?;
     }
     Ok(Json(joined(&site, &token, watermark).await?))
 }
@@ -210,8 +224,7 @@ async fn open(
 /// A person's id that nobody else has; the prefix marks it as fixed by the server.
 pub(crate) fn new_user(app: &App) -> String {
     let random: [u8; 16] = app.ports.entropy.bytes();
-    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("dl_{hex}")
+    format!("dl_{:032x}", u128::from_be_bytes(random))
 }
 
 async fn granted(site: &Site, token: &Token) -> Result<Value, Problem> {
@@ -275,7 +288,9 @@ impl Asked {
         let Value::Object(user) = self.user.as_ref()? else {
             return None;
         };
-        let (_, id) = user.iter().find(|(name, _)| name.eq_ignore_ascii_case("id"))?;
+        let (_, id) = user
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("id"))?;
         let id = id.as_str()?;
         (1..=64).contains(&id.len()).then(|| id.to_owned())
     }
@@ -283,9 +298,9 @@ impl Asked {
     /// A user that a secret fixes in its token must be marked so (protocol 1.3).
     fn fixed_user(&self) -> Result<Option<String>, Problem> {
         match self.user_id() {
-            Some(id) if !id.starts_with("dl_") => {
-                Err(Problem::bad_argument("The user's id must begin with `dl_`."))
-            }
+            Some(id) if !id.starts_with("dl_") => Err(Problem::bad_argument(
+                "The user's id must begin with `dl_`.",
+            )),
             id => Ok(id),
         }
     }
@@ -325,4 +340,3 @@ const CORS: [(header::HeaderName, &str); 4] = [
     (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After"),
     (header::ACCESS_CONTROL_MAX_AGE, "600"),
 ];
-

@@ -26,7 +26,7 @@ use crate::{Site, problem::Problem};
 /// An empty frame goes out this often.
 const KEEP_ALIVE: Duration = Duration::from_secs(25);
 /// A client that says nothing for this long is gone; a stock one speaks every 20 seconds.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// A client that does not take a frame within this is cut off.
 const SEND: Duration = Duration::from_secs(10);
 /// The largest message that is taken.
@@ -34,7 +34,7 @@ const MESSAGE_BYTES: usize = 64 * 1024;
 /// What waits for a client that reads slowly.
 const BUFFER_BYTES: usize = 1024 * 1024;
 /// A ticket must be used within this (protocol 1.4).
-const TICKET_LIFE: Duration = Duration::from_secs(60);
+const TICKET_LIFE: Duration = Duration::from_mins(1);
 /// Tickets that wait at one time.
 const TICKETS: u64 = 100_000;
 
@@ -76,7 +76,7 @@ pub(super) fn url(site: &Site, token: &Token, watermark: i64) -> String {
     )
 }
 
-/// Our public address, for WebSockets.
+/// Our public address, for a `WebSocket`.
 pub(crate) fn socket_origin(public_url: &str) -> String {
     match public_url.strip_prefix("http") {
         Some(rest) => format!("ws{rest}"),
@@ -119,7 +119,9 @@ pub(super) async fn open(
 
 /// A cross-site page cannot use a ticket, even one that it got hold of.
 fn is_from(token: &Token, headers: &HeaderMap) -> bool {
-    let came = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
+    let came = headers
+        .get(header::ORIGIN)
+        .and_then(|value| value.to_str().ok());
     match (&token.origin, came) {
         (Some(bound), Some(came)) => bound == came,
         (Some(_), None) => false,

@@ -1,8 +1,6 @@
 //! Who a Direct Line request comes from: a token of one conversation, or an agent's secret.
 
-use app::{
-    ConversationId, OrganizationName as Organization, TurnError, conversation::MAIN_BRANCH,
-};
+use app::{ConversationId, OrganizationName as Organization, TurnError, conversation::MAIN_BRANCH};
 use http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -79,7 +77,12 @@ pub(crate) async fn caller(site: &Site, headers: &HeaderMap) -> Result<Caller, P
         check_origin(&token, headers)?;
         return Ok(Caller::Client(token));
     }
-    match site.app.directline_agent(bearer).await.map_err(TurnError::from)? {
+    match site
+        .app
+        .directline_agent(bearer)
+        .await
+        .map_err(TurnError::from)?
+    {
         Some((organization, agent)) => Ok(Caller::Server {
             organization,
             agent,
@@ -111,7 +114,9 @@ async fn of_server(
     agent: String,
     conversation: &str,
 ) -> Result<Token, Problem> {
-    let id = conversation.parse().map_err(|_| Problem::unknown_conversation())?;
+    let id = conversation
+        .parse()
+        .map_err(|_| Problem::unknown_conversation())?;
     let found = site.app.conversation(&organization, id).await?;
     let found = found
         .filter(|found| found.conversation.agent == agent)
@@ -139,7 +144,9 @@ fn check_life(claims: &Map<String, Value>, now: Timestamp) -> Result<(), Problem
 }
 
 fn check_origin(token: &Token, headers: &HeaderMap) -> Result<(), Problem> {
-    let came = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
+    let came = headers
+        .get(header::ORIGIN)
+        .and_then(|value| value.to_str().ok());
     match (&token.origin, came) {
         (Some(bound), Some(came)) if bound != came => Err(Problem::unauthorized()),
         _ => Ok(()),
@@ -156,4 +163,3 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 pub(crate) fn branch(named: Option<&str>) -> String {
     named.unwrap_or(MAIN_BRANCH).to_owned()
 }
-

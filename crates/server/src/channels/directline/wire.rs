@@ -46,7 +46,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Posted, Problem> {
     };
     let kind = body.get("type").and_then(Value::as_str).map(str::to_owned);
     let kind = kind.ok_or_else(|| Problem::missing("The activity has no `type`."))?;
-    if !body.get("text").is_none_or(|text| text.is_string() || text.is_null()) {
+    if !body
+        .get("text")
+        .is_none_or(|text| text.is_string() || text.is_null())
+    {
         return Err(Problem::bad_argument("`text` is not a text."));
     }
     body.retain(|name, _| !OURS.contains(&name.as_str()));
