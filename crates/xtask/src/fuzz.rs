@@ -22,6 +22,9 @@ const TARGETS: &[(&str, Option<&str>)] = &[
     ("workspace_yaml", Some("crates/app/tests/corpus/workspace")),
 ];
 
+/// The target whose dependencies take long to build, so the others do without them.
+const HEAVY: &str = "workspace_yaml";
+
 /// Coverage for libFuzzer, by flags that the stable compiler takes.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -41,10 +44,14 @@ pub(crate) fn run(root: &Path, target: &str, seconds: Option<&str>) -> Result<()
 
     let artifacts = format!("-artifact_prefix=artifacts/{target}-");
     let limit = format!("-max_total_time={}", seconds.unwrap_or("0"));
-    let start = seeds.map(|folder| format!("../{folder}"));
+    let start = seeds.filter(|folder| root.join(folder).is_dir());
+    let start = start.map(|folder| format!("../{folder}"));
     // Naming the target keeps the flags away from build scripts.
     let host = host()?;
     let mut arguments = vec!["run", "--release", "--target", &host, "--bin", target, "--"];
+    if target == HEAVY {
+        arguments.splice(1..1, ["--features", HEAVY]);
+    }
     arguments.extend([&artifacts, LONGEST, "-timeout=5", &limit, &found]);
     arguments.extend(start.as_deref());
     Process::new(&fuzz, "cargo", &arguments)
