@@ -541,8 +541,7 @@ fn claims_come_out_of_verification_alone() {
     assert_eq!(Value::Object(id_token.claims().to_map()), claims);
 }
 
-/// Proves in part: IDT-12 (no request can come of it; that the source's host sees none is tried in the
-/// whole system)
+/// Proves in part: IDT-12 (no request comes of it; the source's host is watched elsewhere)
 #[test]
 fn claims_elsewhere_stay_there() {
     let claims = json!({
