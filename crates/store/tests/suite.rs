@@ -111,6 +111,7 @@ macro_rules! every_case_on {
                 an_attempt_is_found_by_its_link_whatever_its_organization
                 a_link_is_offered_once
                 of_many_browsers_exactly_one_claims
+                the_browser_that_claimed_may_set_out_again
                 a_claim_after_the_deadline_is_refused
                 a_claim_leaves_the_deadline
                 an_attempt_is_found_by_state_at_its_own_connection_only

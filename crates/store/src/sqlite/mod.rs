@@ -35,8 +35,7 @@ impl Store {
     /// The store in the file `path`, made if there is none, its schema brought up to date.
     ///
     /// A new file can be read by its owner only; beside it `SQLite` keeps two more, of the same name and
-    /// with the ends `-wal` and `-shm`. Must be called where `tokio` runs or before it does; the threads
-    /// end when the last clone of the store is gone.
+    /// with the ends `-wal` and `-shm`. The threads end when the last clone of the store is gone.
     ///
     /// # Errors
     /// [`OpenError::NewerSchema`] if a newer program has written to it (OPS-2).

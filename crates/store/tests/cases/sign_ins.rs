@@ -79,6 +79,56 @@ pub async fn of_many_browsers_exactly_one_claims(store: &Store) {
     );
 }
 
+/// Proves in part: PHI-7 (what the other browser and the person are told is the server's)
+pub async fn the_browser_that_claimed_may_set_out_again(store: &Store) {
+    let mut scene = Scene::begin(store, "acme").await;
+    let id = scene.open().await;
+    let (sign_ins, organization) = (&store.sign_ins, &scene.organization);
+    let first = claim();
+    let again = store::Claim {
+        cookie: first.cookie,
+        ..claim()
+    };
+    assert!(
+        sign_ins
+            .claim(organization, id, first.clone())
+            .await
+            .unwrap()
+    );
+    assert!(
+        sign_ins
+            .claim(organization, id, again.clone())
+            .await
+            .unwrap()
+    );
+    assert!(
+        !sign_ins.claim(organization, id, claim()).await.unwrap(),
+        "another browser"
+    );
+
+    let find = async |state| {
+        sign_ins
+            .by_state(organization, "entra", state)
+            .await
+            .unwrap()
+    };
+    assert_eq!(
+        find(first.state).await,
+        None,
+        "only the last way out counts"
+    );
+    assert_eq!(
+        find(again.state).await.unwrap().claim.as_ref(),
+        Some(&again)
+    );
+
+    assert!(sign_ins.consume(organization, id, at(2)).await.unwrap());
+    assert!(
+        !sign_ins.claim(organization, id, again).await.unwrap(),
+        "it is under way"
+    );
+}
+
 /// Proves in part: TMO-7 (what the page says is the server's)
 pub async fn a_claim_after_the_deadline_is_refused(store: &Store) {
     let mut scene = Scene::begin(store, "acme").await;
