@@ -172,7 +172,7 @@ mod tests {
         Timestamp::from_millisecond(millis).unwrap()
     }
 
-    /// Proves: TEN-2
+    /// Proves in part: TEN-2 (that no address holds anything else is the server's)
     #[test]
     fn every_random_bit_is_in_the_id_and_nothing_counts() {
         let now = at(1_700_000_000_000);
