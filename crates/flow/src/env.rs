@@ -18,7 +18,7 @@ pub struct Env<'a> {
     pub public_url: &'a str,
     /// What the channel can do.
     pub channel: Channel<'a>,
-    /// The session's live grants by connection. A handle that is not here reads as null.
+    /// The session's live grants by connection. `ChatUser.SSOToken` reads null when its grant is not here (SGN-8).
     pub tokens: &'a BTreeMap<String, TokenHandle>,
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::definition::Program;
 use crate::effect::LinkId;
 use crate::env::Env;
+use crate::expr::Scope;
 use crate::value::{Fields, TokenHandle, Value};
 
 /// The state of one run of a flow, between two turns.
@@ -225,21 +226,12 @@ impl Session {
             .map(|frame| (frame.flow.as_str(), frame.step.as_str()))
     }
 
-    /// The value a flow would read at `path`, such as `ChatUser.Email` or `trips`.
+    /// The value a flow would read at `path`, such as `ChatUser.Email` or `trips`; null for what flows cannot read.
     pub fn read(&self, path: &str, env: &Env<'_>) -> Value {
-        let (first, rest) = path.split_once('.').unwrap_or((path, ""));
-        let root = match first {
-            "ChatUser" => return self.chat_user_field(rest, env),
-            "Auth" => Value::Map(self.auth.clone()),
-            "Session" => Value::Map(self.session_fields()),
-            "SystemError" => Value::Map(self.system_error_fields()),
-            "Conversation" => Value::Map(self.conversation_fields(env)),
-            variable => self.variables.read(variable),
-        };
-        descend(root, rest)
+        Scope::new(self, env).read(path)
     }
 
-    /// Deadline that has passed at `now`, if any.
+    /// Whether the deadline of the wait has passed.
     pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
         self.waiting
             .as_ref()
@@ -280,62 +272,4 @@ impl Session {
         self.signed_in = None;
         self.level = Level::Unknown;
     }
-
-    fn chat_user_field(&self, rest: &str, env: &Env<'_>) -> Value {
-        let (field, rest) = rest.split_once('.').unwrap_or((rest, ""));
-        match field {
-            "SSOToken" => self.sso_token(env),
-            "IsIdentified" => (self.level >= Level::Identified).into(),
-            "IsAuthenticated" => (self.level >= Level::Authenticated).into(),
-            field => descend(self.chat_user.read(field), rest),
-        }
-    }
-
-    pub(crate) fn session_fields(&self) -> Fields {
-        let (flow, step) = self.current_step().unwrap_or_default();
-        named([
-            ("Id", self.id.as_str().into()),
-            ("Level", self.level.as_str().into()),
-            ("Flow", flow.into()),
-            ("Step", step.into()),
-        ])
-    }
-
-    pub(crate) fn system_error_fields(&self) -> Fields {
-        let error = &self.system_error;
-        named([
-            ("IsException", (!error.is_clear()).into()),
-            ("Code", error.code.as_str().into()),
-            ("Detail", error.detail.as_str().into()),
-            ("Step", error.step.as_str().into()),
-        ])
-    }
-
-    pub(crate) fn conversation_fields(&self, env: &Env<'_>) -> Fields {
-        named([
-            ("Channel", env.channel.name.into()),
-            ("LastMessage", self.last_message.as_str().into()),
-        ])
-    }
-}
-
-fn named<const N: usize>(pairs: [(&str, Value); N]) -> Fields {
-    pairs
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
-}
-
-fn descend(root: Value, path: &str) -> Value {
-    path.split('.')
-        .filter(|name| !name.is_empty())
-        .fold(root, |value, name| match value {
-            Value::Map(fields) => fields.read(name),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Text(_)
-            | Value::List(_)
-            | Value::Token(_) => Value::Null,
-        })
 }

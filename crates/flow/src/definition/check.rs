@@ -6,7 +6,8 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::definition::{
-    Facts, Flow, FlowFile, Mistake, Node, Program, Route, RouteFile, Routes, StepFile, Target,
+    Facts, Flow, FlowFile, Mistake, Node, Program, Route, RouteFile, Routes, Starts, StepFile,
+    Target,
 };
 use crate::expr::{Address, Condition, ENTITIES, Fault, Library, Shape, Text, escape_pointer};
 use crate::names;
@@ -335,6 +336,7 @@ fn flow(name: &str, file: &FlowFile, checker: &mut Checker<'_>) -> Flow {
             .and_then(|step| step.id.clone())
             .map_or(Target::End, Target::Step);
         let parsed = checker.within(&format!("/steps/{index}"), |checker| {
+            check_presence(file.starts, step, checker);
             node(step, below, checker)
         });
         let id = step.id.clone().unwrap_or_default();
@@ -374,6 +376,23 @@ fn node(file: &StepFile, below: Target, checker: &mut Checker<'_>) -> Option<Nod
         on_exception,
         next: next?,
     })
+}
+
+/// What needs a person has no place where nobody is there.
+fn check_presence(starts: Starts, step: &StepFile, checker: &mut Checker<'_>) {
+    let asks = [
+        ("/ask", step.ask.is_some()),
+        ("/sign_in", step.sign_in.is_some()),
+    ];
+    for (below, _) in asks
+        .into_iter()
+        .filter(|(_, written)| *written && starts == Starts::System)
+    {
+        checker.mistake(
+            below,
+            Fault::new("nobody is there in a flow that starts by `system`"),
+        );
+    }
 }
 
 /// SGN-2: every step carries a name that its designer gave it.

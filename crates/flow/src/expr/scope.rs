@@ -9,7 +9,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 use minijinja::{Error, ErrorKind};
 
 use crate::env::Env;
-use crate::session::{Level, Session};
+use crate::session::{Level, Session, SystemError};
 use crate::value::{Fields, MASK, MAX_DEPTH, TokenHandle, Value};
 
 type Jinja = minijinja::Value;
@@ -29,17 +29,28 @@ const MAX_ITEMS: usize = 10_000;
 pub(crate) struct Scope(Jinja);
 
 impl Scope {
+    /// Copies what is short and shares the rest.
     pub(crate) fn new(session: &Session, env: &Env<'_>) -> Self {
+        let (flow, step) = session.current_step().unwrap_or_default();
         Self(Jinja::from_object(Root {
             variables: session.variables.clone(),
             chat_user: session.chat_user.clone(),
+            auth: session.auth.clone(),
             sso_token: session.sso_token(env),
             level: session.level(),
-            auth: session.auth.clone(),
-            system_error: session.system_error_fields(),
-            session: session.session_fields(),
-            conversation: session.conversation_fields(env),
+            system_error: session.system_error.clone(),
+            id: session.id().to_owned(),
+            flow: flow.to_owned(),
+            step: step.to_owned(),
+            channel: env.channel.name.to_owned(),
+            last_message: session.last_message.clone(),
         }))
+    }
+
+    /// The value at `path`, null if there is none.
+    pub(crate) fn read(&self, path: &str) -> Value {
+        let field = |value: Jinja, name| value.get_attr(name).unwrap_or_default();
+        to_value(&path.split('.').fold(self.root(), field)).unwrap_or_default()
     }
 
     pub(super) fn root(&self) -> Jinja {
@@ -51,12 +62,50 @@ impl Scope {
 struct Root {
     variables: Fields,
     chat_user: Fields,
+    auth: Fields,
     sso_token: Value,
     level: Level,
-    auth: Fields,
-    system_error: Fields,
-    session: Fields,
-    conversation: Fields,
+    system_error: SystemError,
+    id: String,
+    flow: String,
+    step: String,
+    channel: String,
+    last_message: String,
+}
+
+impl Root {
+    fn system_error(&self) -> Fields {
+        let error = &self.system_error;
+        named([
+            ("IsException", (!error.is_clear()).into()),
+            ("Code", error.code.as_str().into()),
+            ("Detail", error.detail.as_str().into()),
+            ("Step", error.step.as_str().into()),
+        ])
+    }
+
+    fn session(&self) -> Fields {
+        named([
+            ("Id", self.id.as_str().into()),
+            ("Level", self.level.as_str().into()),
+            ("Flow", self.flow.as_str().into()),
+            ("Step", self.step.as_str().into()),
+        ])
+    }
+
+    fn conversation(&self) -> Fields {
+        named([
+            ("Channel", self.channel.as_str().into()),
+            ("LastMessage", self.last_message.as_str().into()),
+        ])
+    }
+}
+
+fn named<const N: usize>(pairs: [(&str, Value); N]) -> Fields {
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 impl Object for Root {
@@ -64,9 +113,9 @@ impl Object for Root {
         Some(match name {
             "ChatUser" => Jinja::from_object(ChatUser(Arc::clone(self))),
             "Auth" => Jinja::from_object(Named(self.auth.clone())),
-            "SystemError" => Jinja::from_object(Named(self.system_error.clone())),
-            "Session" => Jinja::from_object(Named(self.session.clone())),
-            "Conversation" => Jinja::from_object(Named(self.conversation.clone())),
+            "SystemError" => Jinja::from_object(Named(self.system_error())),
+            "Session" => Jinja::from_object(Named(self.session())),
+            "Conversation" => Jinja::from_object(Named(self.conversation())),
             variable => from_value(self.variables.get(variable)?),
         })
     }

@@ -189,6 +189,17 @@ fn a_call_is_checked() {
 }
 
 #[test]
+fn nobody_can_be_asked_where_nobody_is() {
+    check_file(
+        "flow: main\nstarts: system\nsteps:\n  - { id: a, ask: { into: x } }\n  - { id: b, sign_in: { connection: corp } }",
+        &[
+            "/steps/0/ask: nobody is there in a flow that starts by `system`",
+            "/steps/1/sign_in: nobody is there in a flow that starts by `system`",
+        ],
+    );
+}
+
+#[test]
 fn a_file_is_checked() {
     check_file(
         "flow: main\nvariables: { loop: 1, a-b: 2 }\non_exception: sory\nsteps: []",

@@ -14,6 +14,7 @@
 mod corpus;
 mod definition;
 mod invariants;
+mod links;
 mod transcripts;
 mod world;
 mod yaml;
