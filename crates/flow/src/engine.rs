@@ -153,31 +153,26 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Gives `event` to the step that waits.
+    /// Gives `event` to the step that waits, and runs on if the wait is over.
     fn deliver(&mut self, event: &Event) {
         let Some(waiting) = self.session.waiting.take() else {
             return;
         };
         let program = self.program;
-        let Some(frame) = self.session.stack.last().cloned() else {
-            return self.run();
-        };
-        let step = program
-            .node(&frame.flow, &frame.step)
-            .and_then(|node| node.action(frame.action));
-        let Some(step) = step else {
-            return self.lose(waiting.run);
-        };
+        let place = self.session.stack.last();
+        let step =
+            place.and_then(|frame| program.node(&frame.flow, &frame.step)?.action(frame.action));
         let mut detail = Map::new();
-        let result = step.resume(event, &mut self.context(waiting.run, &mut detail));
+        let result = match step {
+            Some(step) => step
+                .resume(event, &mut self.context(waiting.run, &mut detail))
+                .transpose(),
+            None => Some(Err(Exception::new("no_step", "the step is gone"))),
+        };
         match result {
-            Ok(None) => self.session.waiting = Some(waiting),
-            Ok(Some(next)) => {
-                self.settle(waiting.run, Ok(next), detail);
-                self.run();
-            }
-            Err(exception) => {
-                self.settle(waiting.run, Err(exception), detail);
+            None => self.session.waiting = Some(waiting),
+            Some(result) => {
+                self.settle(waiting.run, result, detail);
                 self.run();
             }
         }
@@ -209,13 +204,14 @@ impl<'a> Engine<'a> {
             return;
         };
         let run = self.session.next_run();
+        let mut detail = Map::new();
         let Some(node) = program.node(&frame.flow, &frame.step) else {
-            return self.lose(run);
+            let exception = Exception::new("no_step", "the step is gone");
+            return self.settle(run, Err(exception), detail);
         };
         let Some(step) = node.action(frame.action) else {
             return self.go(&node.next);
         };
-        let mut detail = Map::new();
         if !self.may_step() {
             let exception = Exception::new(
                 "too_many_steps",
@@ -356,15 +352,6 @@ impl<'a> Engine<'a> {
             }
             None => self.raise(Exception::new("no_flow", "the flow is gone")),
         }
-    }
-
-    /// The step where the session stood is not in the program.
-    fn lose(&mut self, run: Run) {
-        self.settle(
-            run,
-            Err(Exception::new("no_step", "the step is gone")),
-            Map::new(),
-        );
     }
 
     /// Routes `exception`: the step's routes, the flow's, then those of the step that called the flow, and so on.

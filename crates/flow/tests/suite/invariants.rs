@@ -254,6 +254,31 @@ fn live(sources: &[&str], happenings: Vec<Happening>) {
     }
 }
 
+/// Sessions stay on the version they began with; should one not, it does not stick either.
+#[test]
+fn a_session_whose_step_is_gone_takes_the_general_route() {
+    let handled =
+        "flow: main\non_exception: x\nsteps:\n  - { id: x, message: '[[SystemError]].Code' }";
+    let unhandled = "flow: main\nsteps:\n  - { id: x, message: x }";
+    let renamed = "flow: other\nsteps:\n  - { id: x, message: x }";
+    for (source, said) in [
+        (handled, "no_step"),
+        (unhandled, "Sorry"),
+        (renamed, "Sorry"),
+    ] {
+        let mut world = World::new(world::check(&[world::TRAVEL]).unwrap());
+        world.give(Event::Started);
+        world.program = world::check(&[source]).unwrap();
+        let turn = world.give(Event::Said("cancel".to_owned()));
+        assert_lives_or_ended(&turn.session);
+        assert!(
+            serde_json::to_string(&turn.said).unwrap().contains(said),
+            "{:?}",
+            turn.said
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
