@@ -575,7 +575,7 @@ fn a_provider_of_host_tokens_has_a_name_an_audience_and_an_address_of_keys() {
             "sign_in: { connection: corp }\n",
             &entry(text),
             expected,
-        )
+        );
     };
     with(one, &[]);
     with(
