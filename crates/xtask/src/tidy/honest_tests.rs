@@ -20,7 +20,7 @@ const IDLE_JOURNEY: &[&str] = &[
 ];
 
 /// What waits for the wall clock. Time is passed in, or the test waits for the event itself.
-const WAITS_RUST: &[&str] = &["sleep(", "sleep_until("];
+const WAITS_RUST: &[&str] = &["sleep(", "time::sleep_until("];
 const WAITS_JOURNEY: &[&str] = &["waitForTimeout(", "timers/promises", "sleep("];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
