@@ -122,8 +122,9 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Begins, unless it has: a session that runs stands somewhere.
     fn begin(&mut self) {
-        if self.session.runs > 0 || !self.session.stack.is_empty() {
+        if !self.session.stack.is_empty() {
             return;
         }
         self.call(self.program.start());

@@ -82,9 +82,10 @@ impl Browser {
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        let call = match pairs.is_empty() {
-            true => call,
-            false => call.header("cookie", &pairs.join("; ")),
+        let call = if pairs.is_empty() {
+            call
+        } else {
+            call.header("cookie", &pairs.join("; "))
         };
         let answer = self.inside.answer(call).await;
         let now = self.inside.clock.now();

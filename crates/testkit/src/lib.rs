@@ -33,6 +33,7 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
+    clippy::missing_panics_doc,
     reason = "a kit for tests: whatever goes wrong here fails the test, loudly and at once"
 )]
 

@@ -60,6 +60,7 @@ pub(crate) struct Outside {
     clock: Arc<ManualClock>,
     hosts: Mutex<BTreeMap<String, Host>>,
     sent: Mutex<Vec<Sent>>,
+    tokens: Mutex<Vec<String>>,
     /// Endpoints whose answers do not come while this server lives.
     silent: Mutex<BTreeSet<Endpoint>>,
     /// Which server is the living one.
@@ -78,6 +79,7 @@ impl Outside {
             clock,
             hosts: Mutex::default(),
             sent: Mutex::default(),
+            tokens: Mutex::default(),
             silent: Mutex::default(),
             life: AtomicU64::new(0),
         })
@@ -110,6 +112,18 @@ impl Outside {
 
     pub(crate) fn sent(&self) -> Vec<Sent> {
         lock(&self.sent).clone()
+    }
+
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        lock(&self.tokens).clone()
+    }
+
+    fn note_tokens(&self, answer: &rehearsal::Response) {
+        let body = answer.json();
+        let given = ["access_token", "refresh_token", "id_token"]
+            .iter()
+            .filter_map(|member| body[*member].as_str().map(str::to_owned));
+        lock(&self.tokens).extend(given);
     }
 
     /// Sends a browser's or the server's request to its host.
@@ -194,6 +208,9 @@ impl Http for Line {
         lock(&outside.sent).push(sent(&request, &carried, outside.clock.now()));
         let answered = outside.answer(&request.url, &carried);
         let answered = answered.ok_or(HttpError::Unreachable)?;
+        if request.purpose == Purpose::Token {
+            outside.note_tokens(&answered.response);
+        }
         if outside.is_silent(&answered) {
             return std::future::pending().await;
         }

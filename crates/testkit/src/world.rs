@@ -162,9 +162,10 @@ impl World {
             .saturating_add(SignedDuration::from_secs(seconds));
         let end = end.expect("the test is over before the year 10,000");
         for _ in 0..MANY {
-            let next = match self.works() {
-                true => self.inside.next_due().await.filter(|due| *due <= end),
-                false => None,
+            let next = if self.works() {
+                self.inside.next_due().await.filter(|due| *due <= end)
+            } else {
+                None
             };
             // Answers that come late move the clock themselves.
             let now = self.now();
@@ -287,6 +288,11 @@ impl World {
     /// Every request that the server sent, oldest first.
     pub fn sent(&self) -> Vec<Sent> {
         self.inside.outside.sent()
+    }
+
+    /// Every token that the server was given by a token endpoint, oldest first.
+    pub fn tokens(&self) -> Vec<String> {
+        self.inside.outside.tokens()
     }
 
     /// Every answer that a client got, oldest first: its request's first line, status, headers and body.
