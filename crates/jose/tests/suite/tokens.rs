@@ -321,7 +321,7 @@ fn an_unsigned_token_is_refused_whatever_is_permitted() {
     }
 }
 
-/// Proves: JWT-7
+/// Proves in part: JWT-7 (that the host of a `jku` sees no request is for the whole system to show)
 #[test]
 fn a_key_that_the_token_brings_is_never_used() {
     let attacker = jose::sign::SigningKey::generate(Alg::ES256, "evil").unwrap();
@@ -528,7 +528,7 @@ fn a_verified_token_shows_its_claims_and_where_they_came_from() {
     assert!(shown.contains("sub") && !shown.contains("mia"), "{shown}");
 }
 
-/// The payload is not looked at before the signature is good: a broken one says nothing.
+/// Proves in part: JWT-12 (the order of the checks; the one answer outside is for the server)
 #[test]
 fn a_forger_learns_nothing_about_the_payload() {
     let keys = keys_for(Alg::ES256);
