@@ -182,6 +182,12 @@ impl Chat {
         newest.unwrap_or_else(|| panic!("no card was shown in {:?}", self.log))
     }
 
+    /// Signs a person in by the newest card, in the browser of this chat: the last page.
+    pub async fn sign_in(&mut self, person: &str) -> Answer {
+        let link = self.prompt().await.link;
+        self.browser.sign_in(&link, person).await
+    }
+
     /// How the conversation stands, as the newest status event says.
     pub async fn status(&mut self) -> Value {
         let all = self.activities().await.iter().rev();

@@ -58,7 +58,12 @@ pub(super) struct Story {
 /// How a failed sign-in is told, by its stable code. Each has its page in `docs/problems/`.
 pub(super) fn failed(reason: &str, agent: &str) -> Story {
     let (title, happened, next) = match reason {
-        "refused" | "cancelled" => (
+        "cancelled" => (
+            "This sign-in has ended",
+            "It was cancelled, so nothing was connected.".to_owned(),
+            "You can close this page. If you want to sign in after all, ask for it in the chat.",
+        ),
+        "refused" => (
             "You did not sign in",
             format!("The sign-in for {agent} was declined, so nothing was connected."),
             "You can close this page. If you want to sign in after all, ask for it in the chat.",
@@ -177,7 +182,7 @@ mod tests {
     #[test]
     fn time_is_told_in_plain_words() {
         let now = Timestamp::from_second(1_000_000).unwrap();
-        let ago = |seconds| ago(Timestamp::from_second(1_000_000 - seconds).unwrap(), now);
+        let ago = |seconds: i64| ago(Timestamp::from_second(1_000_000 - seconds).unwrap(), now);
         assert_eq!(ago(3), "just now");
         assert_eq!(ago(45), "45 seconds ago");
         assert_eq!(ago(100), "2 minutes ago");
