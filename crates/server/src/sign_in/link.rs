@@ -217,13 +217,19 @@ impl Form {
     }
 }
 
-/// Browsers send `Origin` with every form; `Sec-Fetch-Site` says the same once more.
+/// Whether the form comes from a page of ours. Our pages send no referrer, and browsers then write
+/// `Origin: null`; `Sec-Fetch-Site`, which no page can set, says it all the same. A browser that
+/// does not send that must name the origin.
 fn is_same_origin(site: &Site, headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(http::HeaderValue::as_bytes);
     let ours = site.app.settings.public_url.as_bytes();
-    text(header::ORIGIN) == Some(ours)
-        && text(header::HeaderName::from_static("sec-fetch-site"))
-            .is_none_or(|site| site == b"same-origin")
+    let origin = text(header::ORIGIN);
+    match text(header::HeaderName::from_static("sec-fetch-site")) {
+        Some(relation) => {
+            relation == b"same-origin" && origin.is_none_or(|it| it == ours || it == b"null")
+        }
+        None => origin == Some(ours),
+    }
 }
 
 fn is_prefetch(headers: &HeaderMap) -> bool {

@@ -19,7 +19,7 @@ pub async fn a_grant_has_what_the_attempt_was_for(store: &Store) {
     );
     assert_eq!(
         (grant.session, grant.connection.as_str()),
-        (scene.session, "entra")
+        (scene.session, "corp")
     );
     assert_eq!((grant.sealed, grant.expires_at), (vec![7, 8, 9], at(3600)));
     assert_eq!((grant.proofs, grant.at), (json(r#"["p1","p2"]"#), at(0)));

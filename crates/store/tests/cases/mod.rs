@@ -152,7 +152,7 @@ impl Scene {
             id: AttemptId::new(at(0), unique()),
             session: self.session,
             run: 3,
-            connection: "entra".to_owned(),
+            connection: "corp".to_owned(),
             link: digest(),
             deadline: at(LIFE_S),
             details: json(r#"{"agent":"Helper"}"#),
@@ -215,7 +215,7 @@ pub fn claim() -> Claim {
         cookie: digest(),
         state: digest(),
         sealed: vec![1, 2, 3],
-        redirect_uri: "https://usher.example/oauth-callback/acme/entra".to_owned(),
+        redirect_uri: "https://usher.example/oauth-callback/acme/corp".to_owned(),
         issuer: Some("https://issuer.example".to_owned()),
         at: at(1),
     }

@@ -108,7 +108,7 @@ pub async fn the_browser_that_claimed_may_set_out_again(store: &Store) {
 
     let find = async |state| {
         sign_ins
-            .by_state(organization, "entra", state)
+            .by_state(organization, "corp", state)
             .await
             .unwrap()
     };
@@ -182,10 +182,10 @@ pub async fn an_attempt_is_found_by_state_at_its_own_connection_only(store: &Sto
             .await;
         found.unwrap().map(|attempt| attempt.id)
     };
-    assert_eq!(find("acme", "entra", claim.state).await, Some(id));
-    assert_eq!(find("acme", "google", claim.state).await, None);
-    assert_eq!(find("other", "entra", claim.state).await, None);
-    assert_eq!(find("acme", "entra", claim.cookie).await, None);
+    assert_eq!(find("acme", "corp", claim.state).await, Some(id));
+    assert_eq!(find("acme", "shop", claim.state).await, None);
+    assert_eq!(find("other", "corp", claim.state).await, None);
+    assert_eq!(find("acme", "corp", claim.cookie).await, None);
 }
 
 /// Proves in part: BND-2 (one node; that one token request follows is the app's)
@@ -351,7 +351,7 @@ pub async fn what_is_in_quarantine_is_no_grant(store: &Store) {
     );
     assert_eq!(
         (held.attempt, held.connection.as_str(), held.at),
-        (id, "entra", put.at)
+        (id, "corp", put.at)
     );
 
     let release = release(id);

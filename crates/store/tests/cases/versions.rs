@@ -4,7 +4,7 @@ use super::{at, digest, json, organization, unique};
 
 fn version(organization: &Organization, branch: &str, seconds: i64) -> NewVersion {
     let secret = SealedSecret {
-        connection: "entra".to_owned(),
+        connection: "corp".to_owned(),
         name: "client_secret".to_owned(),
         sealed: seconds.to_be_bytes().to_vec(),
     };
@@ -116,20 +116,14 @@ pub async fn a_secret_belongs_to_its_version_connection_and_organization(store: 
     };
     let sealed = |version: &NewVersion| Some(version.secrets[0].sealed.clone());
     assert_eq!(
-        secret("acme", old.id, "entra", "client_secret").await,
+        secret("acme", old.id, "corp", "client_secret").await,
         sealed(&old)
     );
     assert_eq!(
-        secret("acme", new.id, "entra", "client_secret").await,
+        secret("acme", new.id, "corp", "client_secret").await,
         sealed(&new)
     );
-    assert_eq!(
-        secret("other", new.id, "entra", "client_secret").await,
-        None
-    );
-    assert_eq!(
-        secret("acme", new.id, "google", "client_secret").await,
-        None
-    );
-    assert_eq!(secret("acme", new.id, "entra", "key").await, None);
+    assert_eq!(secret("other", new.id, "corp", "client_secret").await, None);
+    assert_eq!(secret("acme", new.id, "shop", "client_secret").await, None);
+    assert_eq!(secret("acme", new.id, "corp", "key").await, None);
 }
