@@ -35,15 +35,15 @@ pub(super) struct Parts<'a> {
 }
 
 /// Puts the parts together, with the real world behind the ports.
-pub(super) fn assemble(parts: Parts<'_>) -> Result<Arc<App>, Failure> {
-    let http = Outgoing::new(parts.rules, &parts.roots).map_err(Failure::Tls)?;
+pub(super) fn assemble(made_of: Parts<'_>) -> Result<Arc<App>, Failure> {
+    let http = Outgoing::new(made_of.rules, &made_of.roots).map_err(Failure::Tls)?;
     let ports = Ports {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         http: Arc::new(http),
     };
-    let store = Store::sqlite(parts.database, parts.store)?;
-    Ok(App::new(parts.settings, ports, store, parts.ring))
+    let store = Store::sqlite(made_of.database, made_of.store)?;
+    Ok(App::new(made_of.settings, ports, store, made_of.ring))
 }
 
 /// Opens the socket, so that the port is known before anything is told where we are.

@@ -1,12 +1,18 @@
 //! The one client that goes out (EGR-1).
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use app::ports::{
     Http, HttpError, Limits,
     egress::{self, Rules},
 };
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use oauth::http::{Request, Response};
 use reqwest::{
     Client,
@@ -14,6 +20,12 @@ use reqwest::{
     redirect,
     tls::Version,
 };
+
+/// The largest header block of an answer, in bytes (EGR-8).
+const HEADER_BYTES: u32 = 32 * 1024;
+
+/// Resolves a name.
+pub type LookUp = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
 
 /// Outgoing HTTP under the egress rules.
 pub struct Outgoing {
@@ -25,11 +37,32 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Fails if the TLS library cannot be set up with these further certificate authorities.
+    /// Names are resolved as the system does.
+    ///
+    /// # Errors
+    /// The TLS library cannot be set up with these further certificate authorities.
     pub fn new(rules: Rules, roots: &[reqwest::Certificate]) -> Result<Self, reqwest::Error> {
+        let look_up: LookUp = Arc::new(|name| Box::pin(system_look_up(name)));
+        Self::with_look_up(rules, roots, &look_up)
+    }
+
+    /// The same with names resolved by `look_up`. What it answers is not trusted.
+    pub fn with_look_up(
+        rules: Rules,
+        roots: &[reqwest::Certificate],
+        look_up: &LookUp,
+    ) -> Result<Self, reqwest::Error> {
+        let client = |ordinary| {
+            let guarded = Guarded {
+                rules: rules.clone(),
+                ordinary,
+                look_up: Arc::clone(look_up),
+            };
+            client(guarded, roots)
+        };
         Ok(Self {
-            ordinary: client(&rules, roots, true)?,
-            unusual: client(&rules, roots, false)?,
+            ordinary: client(true)?,
+            unusual: client(false)?,
             rules,
         })
     }
@@ -63,6 +96,9 @@ async fn exchange(
         .map_err(|_| HttpError::TimedOut)?
         .map_err(|error| why(&error))?;
     let status = answer.status().as_u16();
+    if header_bytes(&answer) > HEADER_BYTES as usize {
+        return Err(HttpError::TooLarge);
+    }
     let headers = headers(&answer);
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| why(&error))? {
@@ -103,6 +139,13 @@ fn headers(answer: &reqwest::Response) -> Vec<(String, String)> {
         .collect()
 }
 
+fn header_bytes(answer: &reqwest::Response) -> usize {
+    let lines = answer.headers().iter();
+    lines
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
+}
+
 /// The category only: a library's error text may quote the URL or the answer (SEC-2).
 fn why(error: &reqwest::Error) -> HttpError {
     if error.is_timeout() {
@@ -114,41 +157,39 @@ fn why(error: &reqwest::Error) -> HttpError {
     }
 }
 
-fn client(
-    rules: &Rules,
-    roots: &[reqwest::Certificate],
-    ordinary: bool,
-) -> Result<Client, reqwest::Error> {
-    let resolver = Guarded {
-        rules: Arc::new(rules.clone()),
-        ordinary,
-    };
-    let builder = Client::builder()
+fn client(guarded: Guarded, roots: &[reqwest::Certificate]) -> Result<Client, reqwest::Error> {
+    Client::builder()
         .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .no_proxy()
         .tls_version_min(Version::TLS_1_2)
         .tls_certs_merge(roots.iter().cloned())
-        .dns_resolver(Arc::new(resolver))
+        .dns_resolver(Arc::new(guarded))
         .connect_timeout(Duration::from_secs(3))
-        .pool_idle_timeout(Duration::from_secs(30));
-    builder.build()
+        .pool_idle_timeout(Duration::from_secs(30))
+        .http2_max_header_list_size(HEADER_BYTES)
+        .build()
 }
 
 /// Resolves names and lets through only addresses that may be reached; the client connects to
 /// exactly those, so that there is no second look-up for an answer to change in.
 struct Guarded {
-    rules: Arc<Rules>,
+    rules: Rules,
     ordinary: bool,
+    look_up: LookUp,
 }
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
-        let (rules, ordinary) = (Arc::clone(&self.rules), self.ordinary);
+        let (rules, ordinary) = (self.rules.clone(), self.ordinary);
+        let found = (self.look_up)(name.as_str().to_owned());
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let reached: Vec<SocketAddr> = found
-                .filter(|address| rules.reaches(address.ip(), ordinary).is_ok())
+                .await?
+                .into_iter()
+                .filter(|address| rules.reaches(*address, ordinary).is_ok())
+                // The client puts in the port of the URL.
+                .map(|address| SocketAddr::new(address, 0))
                 .collect();
             if reached.is_empty() {
                 return Err("no address of that name may be reached".into());
@@ -157,4 +198,9 @@ impl Resolve for Guarded {
             Ok(addresses)
         })
     }
+}
+
+async fn system_look_up(name: String) -> io::Result<Vec<IpAddr>> {
+    let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+    Ok(found.map(|address| address.ip()).collect())
 }

@@ -15,6 +15,10 @@ pub struct SystemClock;
 
 #[async_trait]
 impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where the time comes from"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -22,7 +26,7 @@ impl Clock for SystemClock {
     async fn sleep_until(&self, instant: Timestamp) {
         // Bounded, so that a clock set forward meanwhile is noticed.
         const AT_MOST: std::time::Duration = std::time::Duration::from_secs(30);
-        while let Ok(left) = std::time::Duration::try_from(instant - Timestamp::now())
+        while let Ok(left) = std::time::Duration::try_from(instant - self.now())
             && !left.is_zero()
         {
             tokio::time::sleep(left.min(AT_MOST)).await;

@@ -200,10 +200,11 @@ fn friendly(announcement: &Announcement, kept: bool) -> String {
     } = announcement;
     let width = chat.iter().map(|chat| chat.title.chars().count()).max();
     let width = width.unwrap_or_default();
-    let chats: String = chat
+    let chats: Vec<String> = chat
         .iter()
         .map(|chat| format!("  {:width$}  {}\n", chat.title, chat.url))
         .collect();
+    let chats = chats.concat();
     let names: Vec<&str> = rehearsal
         .people
         .iter()

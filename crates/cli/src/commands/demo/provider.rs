@@ -63,10 +63,11 @@ fn who(person: &rehearsal::Person) -> Who {
 
 /// For whoever follows the link on the server's start page.
 fn welcome(people: &[Who]) -> String {
-    let lines: String = people
+    let lines: Vec<String> = people
         .iter()
         .map(|Who { name, does, .. }| format!("  {name}: {does}\n"))
         .collect();
+    let lines = lines.concat();
     format!(
         "This is the rehearsal provider of Usher's demo. A chat sends you here to sign in.\n\n\
          Nobody here has a password:\n{lines}"
