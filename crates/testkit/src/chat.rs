@@ -12,6 +12,9 @@ use crate::{
 pub struct Chat {
     browser: Browser,
     organization: String,
+    agent: String,
+    /// A customer's server has it; the token of a chat page comes by the browser's cookie.
+    secret: Option<String>,
     /// What the client sends as `Origin`; a customer's server sends none.
     origin: Option<&'static str>,
     /// The Direct Line token.
@@ -56,30 +59,28 @@ impl Chat {
         agent: &str,
         fresh: bool,
     ) -> Self {
-        let call = Call::post(&format!("/chat/{organization}/{agent}/conversation"))
-            .header("x-usher", "1")
-            .header("origin", PUBLIC_URL)
-            .json(&json!({ "fresh": fresh }));
-        let granted = ok(&browser.send(call).await);
-        let mut chat = Self::new(browser.clone(), organization, Some(PUBLIC_URL));
-        chat.token = text(&granted, "token");
-        chat.user = text(&granted, "user_id");
-        chat.join(granted["conversation_id"].as_str()).await;
+        let mut chat = Self::new(browser.clone(), organization, agent);
+        chat.origin = Some(PUBLIC_URL);
+        let running = chat.ask(fresh).await;
+        chat.join(running.as_deref()).await;
         chat
     }
 
     pub(crate) async fn by_secret(world: &World, organization: &str, agent: &str) -> Self {
-        let mut chat = Self::new(world.browser(), organization, None);
+        let mut chat = Self::new(world.browser(), organization, agent);
         chat.token = world.direct_line_secret(organization, agent).await;
+        chat.secret = Some(chat.token.clone());
         chat.join(None).await;
         chat
     }
 
-    fn new(browser: Browser, organization: &str, origin: Option<&'static str>) -> Self {
+    fn new(browser: Browser, organization: &str, agent: &str) -> Self {
         Self {
             browser,
             organization: organization.to_owned(),
-            origin,
+            agent: agent.to_owned(),
+            secret: None,
+            origin: None,
             token: String::new(),
             id: String::new(),
             user: String::new(),
@@ -88,6 +89,33 @@ impl Chat {
             log: Vec::new(),
             told: 0,
         }
+    }
+
+    /// Gets a new token for the same conversation, as a page does that is loaded anew. Tokens live for 30 minutes.
+    pub async fn reload(&mut self) {
+        let id = self.id.clone();
+        match self.secret.clone() {
+            Some(secret) => self.token = secret,
+            None => assert_eq!(
+                self.ask(false).await.as_ref(),
+                Some(&id),
+                "another conversation"
+            ),
+        }
+        self.join(Some(&id)).await;
+    }
+
+    /// Asks for a token as the chat page does; the conversation that runs, if one does.
+    async fn ask(&mut self, fresh: bool) -> Option<String> {
+        let page = format!("/chat/{}/{}/conversation", self.organization, self.agent);
+        let call = Call::post(&page)
+            .header("x-usher", "1")
+            .header("origin", PUBLIC_URL)
+            .json(&json!({ "fresh": fresh }));
+        let granted = ok(&self.browser.send(call).await);
+        self.token = text(&granted, "token");
+        self.user = text(&granted, "user_id");
+        granted["conversation_id"].as_str().map(str::to_owned)
     }
 
     /// Starts the conversation, or joins the one that runs, as Web Chat's Direct Line does.
