@@ -149,9 +149,26 @@ fn card(text: &str, buttons: &[Button]) -> Value {
         "inputHint": "acceptingInput",
         "attachments": [{
             "contentType": "application/vnd.microsoft.card.hero",
-            "content": { "text": text, "buttons": buttons },
+            "content": { "text": literal(text), "buttons": buttons },
         }],
     })
+}
+
+/// Clients read a card's text as Markdown, whatever we say; a designer's text is only text (TPL-5).
+/// So what would begin markup is escaped, a link is kept from becoming one, and lines stay lines.
+fn literal(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(letter) = rest.next() {
+        match letter {
+            '\n' => literal.push_str("  \n"),
+            ':' if rest.peek() == Some(&'/') => literal.push_str("\\:"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '+' | '-' | '!'
+            | '|' | '~' | '&' => literal.extend(['\\', letter]),
+            letter => literal.push(letter),
+        }
+    }
+    literal
 }
 
 fn question(text: &str, choices: &[String], token: &Token) -> Value {
