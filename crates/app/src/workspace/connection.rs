@@ -57,7 +57,7 @@ pub struct ConnectionFile {
     /// The only origins that its tokens are sent to, such as `https://api.acme.example`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_origins: Vec<String>,
-    /// `shared`: the callback address without organization and connection, for a provider that sends `iss`.
+    /// Which callback address is registered at the provider. Absent: the connection's own. `shared` is not available yet.
     #[serde(default)]
     pub redirect: Redirect,
     /// How the identity of a person is fetched, and what becomes of it.
@@ -443,13 +443,14 @@ impl ConnectionFile {
         }
     }
 
-    /// A bare OAuth server says nowhere that it sends `iss` (MIX-3).
+    /// One callback address for all connections is safe only where every provider's `iss` is held
+    /// against the attempt (MIX-3); until that is built, each connection keeps its own.
     fn shared_redirect(&self) -> Option<Flaw> {
-        let bare = self.endpoints.is_some() && self.redirect == Redirect::Shared;
-        bare.then(|| {
-            flaw(
+        (self.redirect == Redirect::Shared).then(|| {
+            hinted(
                 "/redirect",
-                "a shared callback needs a provider that sends `iss`, found by `discovery`",
+                "a shared callback is not available yet",
+                "leave `redirect` out: the connection then has a callback of its own",
             )
         })
     }

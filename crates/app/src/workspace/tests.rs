@@ -456,7 +456,8 @@ fn a_provider_is_found_by_discovery_or_by_endpoints() {
         CONNECTION,
         discovery,
         &format!("{endpoints}\nredirect: shared"),
-        &["4:1: a shared callback needs a provider that sends `iss`, found by `discovery`"],
+        &["4:1: a shared callback is not available yet; \
+           leave `redirect` out: the connection then has a callback of its own"],
     );
 }
 
