@@ -41,6 +41,7 @@ mod answer;
 mod browser;
 mod chat;
 mod clock;
+mod crash;
 mod entropy;
 mod files;
 mod jar;

@@ -94,6 +94,14 @@ impl Outside {
         }
     }
 
+    /// A line for one more server beside the living one.
+    pub(crate) fn line_beside(self: &Arc<Self>) -> Line {
+        Line {
+            outside: Arc::clone(self),
+            life: self.life.load(Ordering::SeqCst),
+        }
+    }
+
     pub(crate) fn provider_at(&self, origin: &str, provider: SharedProvider) {
         lock(&self.hosts).insert(origin.to_owned(), Host::Provider(provider));
     }

@@ -30,9 +30,9 @@ use tower::ServiceExt as _;
 use vault::KeyRing;
 
 use crate::{
-    Answer, Browser, Call, Chat, Files, ManualClock, SeededEntropy, Sent, SharedProvider,
+    Answer, Browser, Call, Chat, Files, ManualClock, SeededEntropy, Sent, SharedProvider, crash,
     files::API,
-    outside::{Outside, lock},
+    outside::{Line, Outside, lock},
 };
 
 /// Where people reach the server.
@@ -81,7 +81,7 @@ pub struct World {
 
 /// What browsers need of their World.
 pub(crate) struct Inside {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     settings: Settings,
     store: store::Options,
     limits: RequestLimits,
@@ -127,7 +127,7 @@ impl World {
         outside.provider_at(API, Arc::clone(&provider));
         let folder = tempfile::tempdir().expect("there is room for a database");
         let inside = Inside {
-            folder,
+            folder: Arc::new(folder),
             settings: set_up.settings,
             store: set_up.store,
             limits: set_up.limits,
@@ -139,7 +139,7 @@ impl World {
             works: AtomicBool::new(true),
             answered: Mutex::default(),
         };
-        *lock(&inside.running) = Some(inside.start());
+        *lock(&inside.running) = Some(inside.start(inside.outside.line(), Crash::Never));
         let world = Self {
             inside: Arc::new(inside),
         };
@@ -201,9 +201,43 @@ impl World {
     /// The server stops as if killed and starts again on the same database. Whatever it was waiting for
     /// never comes. Browsers and chats live on.
     pub async fn restart(&self) {
+        self.start_again(Crash::Never).await;
+    }
+
+    /// The same, and the server that starts stands still for ever where it would commit a release: the tokens are in
+    /// quarantine, the proofs held, and nobody knows. Only the next restart goes on.
+    pub async fn restart_to_crash_before_release(&self) {
+        self.start_again(Crash::BeforeRelease).await;
+    }
+
+    /// A second node: one more server on the same database, with the same clock and network. A restart of either
+    /// cuts the other one off the network.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let here = &self.inside;
+        let inside = Inside {
+            folder: Arc::clone(&here.folder),
+            settings: here.settings.clone(),
+            store: here.store.clone(),
+            limits: here.limits,
+            clock: Arc::clone(&here.clock),
+            entropy: Arc::clone(&here.entropy),
+            outside: Arc::clone(&here.outside),
+            provider: Arc::clone(&here.provider),
+            running: Mutex::default(),
+            works: AtomicBool::new(self.works()),
+            answered: Mutex::default(),
+        };
+        *lock(&inside.running) = Some(inside.start(inside.outside.line_beside(), Crash::Never));
+        Self {
+            inside: Arc::new(inside),
+        }
+    }
+
+    async fn start_again(&self, crash: Crash) {
         let old = self.inside.running().stop;
         old.cancel();
-        let running = self.inside.start();
+        let running = self.inside.start(self.inside.outside.line(), crash);
         let app = Arc::clone(&running.app);
         *lock(&self.inside.running) = Some(running);
         app.recover().await.expect("a start recovers");
@@ -394,13 +428,17 @@ impl Inside {
         lock(&self.running).clone().expect("a World runs")
     }
 
-    fn start(&self) -> Running {
+    fn start(&self, line: Line, crash: Crash) -> Running {
         let store = Store::sqlite(&self.folder.path().join("usher.db"), self.store.clone());
         let store = store.expect("the database opens");
+        let store = match crash {
+            Crash::Never => store,
+            Crash::BeforeRelease => crash::before_release(store),
+        };
         let ports = Ports {
             clock: Arc::clone(&self.clock) as _,
             entropy: Arc::clone(&self.entropy) as _,
-            http: Arc::new(self.outside.line()),
+            http: Arc::new(line),
         };
         Running::new(&self.settings, ports, store, self.limits)
     }
@@ -445,6 +483,13 @@ impl Inside {
         let effect = store.outbox.next_due().await.expect("the outbox reads");
         timer.into_iter().chain(effect).min()
     }
+}
+
+/// Where a server is killed.
+#[derive(Clone, Copy)]
+enum Crash {
+    Never,
+    BeforeRelease,
 }
 
 impl Running {
