@@ -97,12 +97,13 @@ pub fn router(app: Arc<App>, options: Options) -> Router {
         .fallback(problem::not_found)
         .layer(middleware::from_fn_with_state(
             Arc::clone(&site),
-            headers::add,
-        ))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&site),
             body::bound_url,
         ))
         .layer(CatchPanicLayer::custom(problem::panicked))
+        // Outermost, so that nothing leaves without them (PAG-1..3).
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&site),
+            headers::add,
+        ))
         .with_state(site)
 }

@@ -23,7 +23,10 @@ use super::{
     token::{self, Caller, LIFE, Token, branch},
     wire::{self, Posted},
 };
-use crate::{Site, problem::Problem};
+use crate::{
+    Site,
+    problem::{self, Problem},
+};
 
 /// Activities in one answer.
 pub(super) const BATCH: u32 = 200;
@@ -44,6 +47,7 @@ pub(crate) fn routes(site: &Arc<Site>) -> Router<Arc<Site>> {
         .route(&format!("{conversation}/upload"), post(upload))
         .route(&format!("{conversation}/stream"), get(stream::open))
         .route("/session/getsessionid", get(session_id))
+        .fallback(problem::not_found)
         .layer(middleware::from_fn_with_state(Arc::clone(site), cors));
     Router::new().nest(BASE, routes)
 }
