@@ -131,14 +131,18 @@ impl Browser {
         }
     }
 
+    /// The World that it is in.
+    pub fn world(&self) -> World {
+        World {
+            inside: Arc::clone(&self.inside),
+        }
+    }
+
     /// The whole sign-in of a person who reaches the provider and comes back: the last page.
     pub async fn sign_in(&self, link: &str, person: &str) -> Answer {
-        let world = World {
-            inside: Arc::clone(&self.inside),
-        };
         match self.set_out(link).await {
             SetOut::Page(page) => page,
-            SetOut::Provider(address) => match world.at_provider(&address, person) {
+            SetOut::Provider(address) => match self.world().at_provider(&address, person) {
                 Ok(callback) => self.come_back(&callback).await,
                 Err(why) => panic!("{person} did not come back: {why:?}"),
             },

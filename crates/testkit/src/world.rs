@@ -47,6 +47,9 @@ pub const BEGIN: Timestamp = Timestamp::constant(1_793_610_000, 0);
 /// Turns of the monitor, and steps of the clock, that a test can need.
 const MANY: u32 = 10_000;
 
+/// Rounds of work after which what is still due is left to the next request.
+const ROUNDS: u32 = 3;
+
 /// How a World begins.
 pub struct SetUp {
     /// Where all randomness comes from.
@@ -472,9 +475,19 @@ impl Inside {
         }
     }
 
+    /// Clearing up asks for effects of its own, so what is due is looked at once more.
     async fn work(&self) {
         let app = self.running().app;
-        app.work_due().await.expect("work can be done");
+        for _ in 0..ROUNDS {
+            app.work_due().await.expect("work can be done");
+            if self
+                .next_due()
+                .await
+                .is_none_or(|due| due > self.clock.now())
+            {
+                return;
+            }
+        }
     }
 
     async fn next_due(&self) -> Option<Timestamp> {
