@@ -296,12 +296,13 @@ fn shells_complete_the_commands() {
 #[test]
 fn without_a_key_the_server_does_not_start_and_says_how_to_make_one() {
     let here = tempfile::tempdir().unwrap();
-    let output = usher(here.path(), &["serve"])
-        .env("USHER_DEVELOPMENT", "true")
-        .output()
-        .unwrap();
-    ends(&output, 1);
-    assert!(err(&output).contains("head -c 32 /dev/urandom | base64 > sealing.key"));
+    let mut serve = usher(here.path(), &["serve"]);
+    serve.env("USHER_DEVELOPMENT", "true");
+    let why = refusal(serve);
+    assert!(
+        why.contains("head -c 32 /dev/urandom | base64 > sealing.key"),
+        "{why}"
+    );
     assert!(!here.path().join("usher.db").exists());
 }
 
@@ -325,22 +326,28 @@ fn dangerous_settings_do_not_start() {
         ),
     ] {
         let home = folder(&[("usher.toml", settings), ("k", KEY)]);
-        let output = run(home.path(), &["serve"]);
-        ends(&output, 1);
-        assert!(err(&output).contains(said), "{settings}: {}", err(&output));
+        let why = refusal(usher(home.path(), &["serve"]));
+        assert!(why.contains(said), "{settings}: {why}");
     }
     let home = home("");
     let mut public = usher(home.path(), &["serve"]);
-    let output = public
-        .env("USHER_PUBLIC_URL", "https://usher.example")
-        .output()
-        .unwrap();
-    ends(&output, 1);
-    assert!(
-        err(&output).contains("for this machine only"),
-        "{}",
-        err(&output)
-    );
+    public.env("USHER_PUBLIC_URL", "https://usher.example");
+    let why = refusal(public);
+    assert!(why.contains("for this machine only"), "{why}");
+}
+
+/// Why a server does not start. One that does is ended, and the test has failed.
+fn refusal(mut serve: Command) -> String {
+    let mut child = serve.env("USHER_LISTEN", "127.0.0.1:0").spawn().unwrap();
+    let mut why = String::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        why += &line.unwrap();
+        if why.contains("\"listening\"") {
+            child.kill().unwrap();
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{why}");
+    why
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use app::ports::{
@@ -130,8 +130,11 @@ async fn redirect(mut stream: TcpStream, head: String) -> std::io::Result<()> {
 async fn slow_and_huge_answers_end_at_their_limits() {
     let silent = get(&Server::start(silent).await.url()).await;
     assert_eq!(silent, Err(HttpError::TimedOut), "silent");
+    let began = Instant::now();
     let dripping = get(&Server::start(dripping).await.url()).await;
     assert_eq!(dripping, Err(HttpError::TimedOut), "dripping");
+    let took = began.elapsed();
+    assert!(took < 4 * limits().total, "it dripped for {took:?}");
     let huge = get(&Server::start(huge).await.url()).await;
     assert_eq!(huge, Err(HttpError::TooLarge), "huge");
     let bomb = get(&Server::start(gzip_bomb).await.url()).await;
