@@ -156,6 +156,15 @@ impl Answer {
         Some(unescaped(found))
     }
 
+    /// Where the page goes on to that follows a confirmation form.
+    pub fn onward(&self) -> Option<String> {
+        let text = self.text();
+        let (before, _) = text.split_once(" data-onward")?;
+        let (_, rest) = before.rsplit_once("href=\"")?;
+        let (address, _) = rest.split_once('"')?;
+        Some(unescaped(address))
+    }
+
     /// The eight letters of a page that shows a code.
     pub fn shown_code(&self) -> Option<String> {
         let text = self.text();
@@ -166,7 +175,7 @@ impl Answer {
 }
 
 /// HTML's own five characters, and the slash, as templates escape them.
-pub(crate) fn unescaped(text: &str) -> String {
+fn unescaped(text: &str) -> String {
     [
         ("&#x2f;", "/"),
         ("&#x27;", "'"),

@@ -4,10 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use app::ports::Clock as _;
 
-use crate::{
-    Answer, Call, Chat, PUBLIC_URL, World, answer::unescaped, jar::Jar, outside::lock,
-    world::Inside,
-};
+use crate::{Answer, Call, Chat, PUBLIC_URL, World, jar::Jar, outside::lock, world::Inside};
 
 /// A browser at the server. Cloning is cheap; the clones share their cookies.
 #[derive(Clone)]
@@ -105,7 +102,7 @@ impl Browser {
             return SetOut::Page(page);
         }
         let page = self.decide(&page, "continue").await;
-        match onward(&page) {
+        match page.onward() {
             Some(address) => SetOut::Provider(address),
             None => SetOut::Page(page),
         }
@@ -174,16 +171,4 @@ impl Browser {
 
 fn is_form(page: &Answer) -> bool {
     page.status == 200 && page.text().contains("name=\"csrf\"")
-}
-
-/// Where the page that follows the form goes on to.
-fn onward(page: &Answer) -> Option<String> {
-    let text = page.text();
-    let before = text
-        .split(" data-onward")
-        .next()
-        .filter(|before| before.len() < text.len())?;
-    let (_, rest) = before.rsplit_once("href=\"")?;
-    let (address, _) = rest.split_once('"')?;
-    Some(unescaped(address))
 }
