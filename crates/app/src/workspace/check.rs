@@ -24,6 +24,7 @@ pub(super) fn workspace(
         rules,
         mistakes: Vec::new(),
         warnings: Vec::new(),
+        told: BTreeSet::new(),
     };
     let folders = desk.sort(files);
     let mut organizations = BTreeMap::new();
@@ -91,6 +92,9 @@ struct Desk {
     rules: Rules,
     mistakes: Vec<Mistake>,
     warnings: Vec<Mistake>,
+    /// Files and places in them where a member was refused: what follows from its absence is not a
+    /// mistake of its own.
+    told: BTreeSet<(String, String)>,
 }
 
 impl Desk {
@@ -248,11 +252,14 @@ impl Desk {
                 return None;
             }
         };
-        let json = tree.to_json();
+        let mut json = tree.to_json();
         let flaws = schema::mistakes(kind, &json);
         if !flaws.is_empty() {
             self.report(path, &tree, flaws);
-            return None;
+            let (sound, places) = schema::sound_part(kind, &json)?;
+            let told = places.into_iter().map(|place| (path.to_owned(), place));
+            self.told.extend(told);
+            json = sound;
         }
         if let Ok(file) = serde_json::from_value(json) {
             return Some(Read { path, tree, file });
@@ -297,8 +304,11 @@ impl Desk {
     }
 
     fn report(&mut self, path: &str, tree: &Node, flaws: impl IntoIterator<Item = Flaw>) {
+        let told = &self.told;
+        let new = |flaw: &Flaw| !told.contains(&(path.to_owned(), flaw.pointer.clone()));
+        let found = flaws.into_iter().filter(new);
         self.mistakes
-            .extend(flaws.into_iter().map(|flaw| locate(path, tree, flaw)));
+            .extend(found.map(|flaw| locate(path, tree, flaw)));
     }
 
     fn at_start(&mut self, path: &str, flaw: Flaw) {

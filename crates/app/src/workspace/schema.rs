@@ -82,6 +82,20 @@ pub(super) fn mistakes(kind: Kind, file: &Value) -> Vec<Flaw> {
     errors.flat_map(|error| explain(&error, schema)).collect()
 }
 
+/// `file` without the members that its schema refuses, and where those stood; `None` if it cannot do
+/// without them. So a slip in one key does not hide what is wrong with the rest.
+pub(super) fn sound_part(kind: Kind, file: &Value) -> Option<(Value, Vec<String>)> {
+    let mut sound = file.clone();
+    let mut places = Vec::new();
+    for flaw in mistakes(kind, file) {
+        let (place, key) = flaw.pointer.rsplit_once('/')?;
+        let key = key.replace("~1", "/").replace("~0", "~");
+        sound.pointer_mut(place)?.as_object_mut()?.remove(&key);
+        places.push(place.to_owned());
+    }
+    mistakes(kind, &sound).is_empty().then_some((sound, places))
+}
+
 struct Compiled {
     schema: Value,
     /// Compiling fails only if a type's annotations make no schema, which the tests would show.

@@ -814,6 +814,7 @@ fn all_mistakes_of_all_files_come_at_once_sorted() {
     check(
         &files,
         &[
+            "organizations/acme/agents/travel/agent.yaml:3:1: there is no flow `mein`; did you mean `main`?",
             "organizations/acme/agents/travel/agent.yaml:4:13: `connection` is missing",
             "organizations/acme/agents/travel/flows/main.yaml:3:5: must be a text, not a number",
             "organizations/acme/agents/travel/flows/main.yaml:4:5: `id` is missing",
