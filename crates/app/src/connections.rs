@@ -10,6 +10,7 @@ use oauth::{
     Misbehavior, Provider, Rules,
     client::{Client, ClientAuth},
     discovery,
+    http::Request,
     id_token::Expected,
     keys::{self, Decision, KeyCache, Want},
     token::Caller,
@@ -149,6 +150,81 @@ impl Connections {
         let fresh = async { Arc::new(Mutex::new(KeyCache::new(address.clone()))) };
         self.keys.get_with(key, fresh).await
     }
+
+    /// Runs `check` with the connection's keys, and once more with newer ones where that may help
+    /// (JWK-4).
+    pub(crate) async fn with_keys<T>(
+        &self,
+        ports: &Ports,
+        registration: &Registration,
+        id_token: &str,
+        check: impl Fn(&KeySet) -> Result<T, Misbehavior>,
+    ) -> Result<T, Unverified> {
+        if let Some(keys) = registration.hmac_keys() {
+            return check(&keys).map_err(Unverified::Refused);
+        }
+        let address = registration.provider.jwks_uri.as_ref();
+        let address = address.ok_or(Unverified::NoKeys)?;
+        let (organization, connection) = (registration.organization(), registration.settings());
+        let cache = self.cache(organization, connection, address).await;
+        let keys = keys_from(ports, &cache, Want::Any)
+            .await
+            .ok_or(Unverified::NoKeys)?;
+        match check(&keys) {
+            Err(refusal) if refusal.wants_fresh_keys() => {
+                let kid = keys::kid_of(id_token);
+                let newer = Want::Newer {
+                    than: &keys,
+                    kid: kid.as_deref(),
+                };
+                match keys_from(ports, &cache, newer).await {
+                    Some(newer) => check(&newer).map_err(Unverified::Refused),
+                    None => Err(Unverified::Refused(refusal)),
+                }
+            }
+            checked => checked.map_err(Unverified::Refused),
+        }
+    }
+}
+
+/// `None` when there are no such keys to be had now. Whoever fetches holds the lock, so that all
+/// who want the same keys share one fetch.
+async fn keys_from(ports: &Ports, cache: &Mutex<KeyCache>, want: Want<'_>) -> Option<Arc<KeySet>> {
+    let mut cache = cache.lock().await;
+    loop {
+        match cache.decide(ports.clock.now(), want) {
+            Decision::Use(keys) => return Some(keys),
+            Decision::Stay | Decision::Unavailable { .. } | Decision::Join => return None,
+            Decision::Fetch(request) => fetch(ports, &mut cache, request).await,
+        }
+    }
+}
+
+/// Fetches keys, and raises the alerts of JWK-2 and JWK-6.
+async fn fetch(ports: &Ports, cache: &mut KeyCache, request: Request) {
+    let limits = Limits::of(request.purpose);
+    let answer = ports.http.send(request, limits).await;
+    let now = ports.clock.now();
+    let received = match answer {
+        Ok(answer) => cache.received(&answer, now).map_err(DriveError::from),
+        Err(error) => {
+            cache.failed(now);
+            Err(error.into())
+        }
+    };
+    let address = cache.address().clone();
+    match (received, cache.decide(now, Want::Any)) {
+        (Ok(()), Decision::Use(keys)) => {
+            for alert in keys.alerts() {
+                tracing::warn!(%address, ?alert, "keys.unsafe");
+            }
+        }
+        (Ok(()), _) => {}
+        (Err(error), _) => {
+            let health = cache.health();
+            tracing::warn!(%address, %error, ?health, "keys.not_fetched");
+        }
+    }
 }
 
 fn key(organization: &Organization, connection: &Connection, address: &str) -> Key {
@@ -253,72 +329,6 @@ impl App {
         let text = std::str::from_utf8(&plain).map_err(|_| KeyError::Seal)?;
         Ok(Some(SecretString::from(text)))
     }
-
-    /// Runs `check` with the connection's keys, and once more with newer ones where that may help
-    /// (JWK-4).
-    pub(crate) async fn with_keys<T>(
-        &self,
-        registration: &Registration,
-        id_token: &str,
-        check: impl Fn(&KeySet) -> Result<T, Misbehavior>,
-    ) -> Result<T, Unverified> {
-        if let Some(keys) = registration.hmac_keys() {
-            return check(&keys).map_err(Unverified::Refused);
-        }
-        let address = registration.provider.jwks_uri.as_ref();
-        let address = address.ok_or(Unverified::NoKeys)?;
-        let cache = self
-            .connections
-            .cache(
-                registration.organization(),
-                registration.settings(),
-                address,
-            )
-            .await;
-        let keys = self
-            .keys_from(&cache, Want::Any)
-            .await
-            .ok_or(Unverified::NoKeys)?;
-        match check(&keys) {
-            Err(refusal) if refusal.wants_fresh_keys() => {
-                let kid = keys::kid_of(id_token);
-                let newer = Want::Newer {
-                    than: &keys,
-                    kid: kid.as_deref(),
-                };
-                match self.keys_from(&cache, newer).await {
-                    Some(newer) => check(&newer).map_err(Unverified::Refused),
-                    None => Err(Unverified::Refused(refusal)),
-                }
-            }
-            checked => checked.map_err(Unverified::Refused),
-        }
-    }
-
-    /// `None` when there are no such keys to be had now. Whoever fetches holds the lock, so that
-    /// all who want the same keys share one fetch.
-    async fn keys_from(&self, cache: &Mutex<KeyCache>, want: Want<'_>) -> Option<Arc<KeySet>> {
-        let mut cache = cache.lock().await;
-        loop {
-            match cache.decide(self.ports.clock.now(), want) {
-                Decision::Use(keys) => return Some(keys),
-                Decision::Stay | Decision::Unavailable { .. } | Decision::Join => return None,
-                Decision::Fetch(request) => {
-                    let limits = Limits::of(request.purpose);
-                    let answer = self.ports.http.send(request, limits).await;
-                    let now = self.ports.clock.now();
-                    match answer {
-                        Ok(answer) => {
-                            if let Err(error) = cache.received(&answer, now) {
-                                tracing::warn!(address = %cache.address(), %error, "unusable keys");
-                            }
-                        }
-                        Err(_) => cache.failed(now),
-                    }
-                }
-            }
-        }
-    }
 }
 
 impl Registration {
@@ -356,4 +366,199 @@ fn private_key(pem: &SecretString) -> Option<SigningKey> {
     [Alg::RS256, Alg::ES256, Alg::EdDSA]
         .into_iter()
         .find_map(|alg| SigningKey::from_pkcs8(alg, "usher", &der).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex as StdMutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use async_trait::async_trait;
+    use futures_util::future::join_all;
+    use oauth::{discovery::Endpoints, http::Response, id_token};
+    use serde_json::{Value, json};
+    use store::VersionId;
+
+    use super::*;
+    use crate::{
+        ports::{Clock, Entropy, Http, HttpError},
+        workspace,
+    };
+
+    const ISSUER: &str = "https://login.acme.example";
+    const BEGIN: Timestamp = Timestamp::constant(1_793_610_000, 0);
+
+    struct Still(StdMutex<Timestamp>);
+
+    #[async_trait]
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            *self.0.lock().unwrap()
+        }
+
+        async fn sleep_until(&self, _: Timestamp) {}
+    }
+
+    struct Zeros;
+
+    impl Entropy for Zeros {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    /// Publishes one key, and counts who asks for it.
+    struct Publisher {
+        jwk: Value,
+        fetches: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Http for Publisher {
+        async fn send(&self, _: Request, _: Limits) -> Result<Response, HttpError> {
+            self.fetches.fetch_add(1, Ordering::SeqCst);
+            // Whoever else wants the same keys comes while this is under way.
+            tokio::task::yield_now().await;
+            Ok(Response {
+                status: 200,
+                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+                body: json!({ "keys": [self.jwk] }).to_string().into_bytes(),
+            })
+        }
+    }
+
+    /// The tokens that arrive, and what looks after them.
+    struct Scene {
+        connections: Connections,
+        registration: Registration,
+        ports: Ports,
+        clock: Arc<Still>,
+        publisher: Arc<Publisher>,
+        /// Without a `kid` in its header.
+        key: SigningKey,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let key = SigningKey::generate(Alg::ES256, "published").unwrap();
+            let publisher = Arc::new(Publisher {
+                jwk: key.public_jwk(),
+                fetches: AtomicUsize::new(0),
+            });
+            let clock = Arc::new(Still(StdMutex::new(BEGIN)));
+            let ports = Ports {
+                clock: Arc::clone(&clock) as _,
+                entropy: Arc::new(Zeros),
+                http: Arc::clone(&publisher) as _,
+            };
+            Self {
+                connections: Connections::new(),
+                registration: registration(),
+                ports,
+                clock,
+                publisher,
+                key,
+            }
+        }
+
+        fn token(&self, kid: &str) -> String {
+            let now = self.clock.now().as_second();
+            let header = json!({ "alg": "ES256", "typ": "JWT", "kid": kid });
+            let claims = json!({
+                "iss": ISSUER, "sub": "ann", "aud": "usher", "nonce": "n",
+                "iat": now, "exp": now + 300,
+            });
+            self.key.sign_with_header(&header, &claims).unwrap()
+        }
+
+        async fn believes(&self, token: &str) -> bool {
+            let expected = Expected {
+                nonce: Some("n"),
+                ..self.registration.expected(None).unwrap()
+            };
+            let now = self.clock.now();
+            let check = |keys: &KeySet| id_token::verify(token, &expected, keys, now);
+            let checked = self
+                .connections
+                .with_keys(&self.ports, &self.registration, token, check);
+            checked.await.is_ok()
+        }
+
+        fn fetches(&self) -> usize {
+            self.publisher.fetches.load(Ordering::SeqCst)
+        }
+    }
+
+    fn registration() -> Registration {
+        let file = |path: &str, text: &str| (path.to_owned(), text.to_owned());
+        let files = [
+            file(
+                "organizations/acme/organization.yaml",
+                "organization: acme\ntitle: Acme\n",
+            ),
+            file(
+                "organizations/acme/connections/corp.yaml",
+                "connection: corp\ntitle: Corp\ndiscovery: https://login.acme.example\n\
+                 client_id: usher\nclient_auth: none\n",
+            ),
+        ];
+        let rules = Rules { development: false };
+        let mut workspace = workspace::read(&files, &rules).unwrap();
+        let endpoint = |name: &str| Some(format!("{ISSUER}/{name}"));
+        let typed = Endpoints {
+            issuer: Some(ISSUER.to_owned()),
+            authorization: endpoint("authorize"),
+            token: endpoint("token"),
+            jwks: endpoint("jwks"),
+            ..Endpoints::default()
+        };
+        Registration {
+            published: Arc::new(Published {
+                id: VersionId::new(BEGIN, [0; 16]),
+                name: Organization::parse("acme").unwrap(),
+                organization: workspace.organizations.remove("acme").unwrap(),
+            }),
+            connection: "corp".to_owned(),
+            provider: Arc::new(Provider::from_endpoints(&typed, &rules).unwrap()),
+            client: Client {
+                id: "usher".to_owned(),
+                auth: ClientAuth::None,
+            },
+            algs: vec![Alg::ES256],
+            secret: None,
+        }
+    }
+
+    /// Proves: JWK-5
+    #[tokio::test]
+    async fn ten_thousand_tokens_of_unknown_keys_cost_four_fetches_in_a_minute() {
+        let scene = Scene::new();
+        for round in 0..100_i64 {
+            let at = BEGIN + SignedDuration::from_millis(590 * round);
+            *scene.clock.0.lock().unwrap() = at;
+            // One signature serves them all: whoever has no key does not look at it.
+            let forged: Vec<String> = (0..100)
+                .map(|number| scene.token(&format!("unknown-{round}-{number}")))
+                .collect();
+            let valid = scene.token("published");
+            let all = forged.iter().chain([&valid]);
+            let verdicts = join_all(all.map(|token| scene.believes(token))).await;
+            assert_eq!(verdicts.iter().filter(|believed| **believed).count(), 1);
+            assert!(scene.believes(&valid).await, "valid tokens keep verifying");
+        }
+        assert_eq!(scene.fetches(), 4, "one to begin with, three forced ones");
+
+        // From then on one a minute, however many ask.
+        *scene.clock.0.lock().unwrap() = BEGIN + SignedDuration::from_secs(61);
+        for number in 0..100 {
+            assert!(
+                !scene
+                    .believes(&scene.token(&format!("later-{number}")))
+                    .await
+            );
+        }
+        assert_eq!(scene.fetches(), 5);
+    }
 }

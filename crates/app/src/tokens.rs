@@ -239,15 +239,17 @@ impl App {
             .expected(Some(access_token.expose_secret()))
             .ok_or_else(over)?;
         let now = self.ports.clock.now();
-        self.with_keys(registration, id_token.expose_secret(), |keys| {
-            id_token::verify_refreshed(id_token.expose_secret(), &expected, &first, keys, now)
-                .map(drop)
-        })
-        .await
-        .map_err(|error| {
-            tracing::warn!(grant = %bearer.grant, %error, "refresh.identity_changed");
-            over()
-        })
+        let ports = &self.ports;
+        self.connections
+            .with_keys(ports, registration, id_token.expose_secret(), |keys| {
+                id_token::verify_refreshed(id_token.expose_secret(), &expected, &first, keys, now)
+                    .map(drop)
+            })
+            .await
+            .map_err(|error| {
+                tracing::warn!(grant = %bearer.grant, %error, "refresh.identity_changed");
+                over()
+            })
     }
 
     async fn replace(&self, bearer: Bearer, renewed: Tokens) -> Result<Bearer, TokenError> {

@@ -1,6 +1,6 @@
 //! The provider's answer, from the browser's arrival to quarantine (`security.md` section 2).
 
-use std::sync::Arc;
+use std::{error::Error as _, sync::Arc};
 
 use oauth::{
     callback::{self, Outcome},
@@ -36,10 +36,12 @@ pub enum CallbackPage {
     Ended,
 }
 
-/// Why a callback does not lead to a grant: how the attempt ends, and what the log says.
+/// Why a callback does not lead to a grant: how the attempt ends, and what the log says (JWT-12).
 struct Failed {
     ending: Ending,
     check: String,
+    /// What the check met, where its name alone does not say it.
+    because: String,
 }
 
 impl Failed {
@@ -47,6 +49,7 @@ impl Failed {
         Self {
             ending,
             check: check.to_string(),
+            because: String::new(),
         }
     }
 }
@@ -286,15 +289,17 @@ impl App {
             ..expected
         };
         let now = self.ports.clock.now();
-        self.with_keys(registration, id_token.expose_secret(), |keys| {
-            id_token::verify(id_token.expose_secret(), &expected, keys, now)
-        })
-        .await
-        .map(Some)
-        .map_err(|error| match error {
-            Unverified::NoKeys => Failed::new(Ending::ProviderDown, &error),
-            Unverified::Refused(misbehavior) => misbehaved(&misbehavior.into()),
-        })
+        let ports = &self.ports;
+        self.connections
+            .with_keys(ports, registration, id_token.expose_secret(), |keys| {
+                id_token::verify(id_token.expose_secret(), &expected, keys, now)
+            })
+            .await
+            .map(Some)
+            .map_err(|error| match error {
+                Unverified::NoKeys => Failed::new(Ending::ProviderDown, &error),
+                Unverified::Refused(misbehavior) => misbehaved(&misbehavior.into()),
+            })
     }
 
     /// Puts the tokens where nothing reads them. `false`: the attempt was over meanwhile.
@@ -334,6 +339,7 @@ impl App {
             connection = attempt.connection,
             attempt = %attempt.id,
             check = failed.check,
+            because = failed.because,
             ending = failed.ending.code(),
             "a sign-in failed"
         );
@@ -399,7 +405,12 @@ fn misbehaved(error: &OauthError) -> Failed {
         OauthError::Unsupported(_) | OauthError::Rejected(_) => Ending::NoConfiguration,
         OauthError::Unavailable { .. } => Ending::ProviderDown,
     };
-    Failed::new(ending, error.code())
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    Failed {
+        because: causes.join(": "),
+        ..Failed::new(ending, error.code())
+    }
 }
 
 /// The scopes without which a sign-in is of no use (BND-12). `offline_access` is a wish: many
