@@ -8,7 +8,10 @@ use std::sync::Arc;
 use flow::HttpFailure;
 use oauth::{id_token, token};
 use secrecy::{ExposeSecret as _, SecretString};
-use store::{Grant, GrantId, NewSeal, Organization, SessionId, StoreError};
+use store::{
+    ConversationId, Grant, GrantId, GrantMeta, NewSeal, Organization, SessionId, Snapshot,
+    StoreError,
+};
 use vault::grant::Tokens;
 
 use crate::{
@@ -34,6 +37,16 @@ pub(crate) struct Bearer {
     pub(crate) token: SecretString,
     /// Who signed in, where an ID token said it (UIN-1).
     pub(crate) subject: Option<String>,
+}
+
+/// Who wants to send a token.
+pub(crate) struct Asker<'a> {
+    /// Whose session.
+    pub(crate) organization: &'a Organization,
+    /// Its conversation.
+    pub(crate) conversation: Option<ConversationId>,
+    /// The session.
+    pub(crate) session: SessionId,
 }
 
 /// Why there is no token to send.
@@ -95,15 +108,14 @@ impl Bearer {
 }
 
 impl App {
-    /// The token of a session's grant, renewed if it has expired.
+    /// The token of a grant that the session may use, renewed if it has expired.
     pub(crate) async fn bearer(
         &self,
-        organization: &Organization,
-        session: SessionId,
+        asker: &Asker<'_>,
         grant: Option<GrantId>,
     ) -> Result<Bearer, TokenError> {
         let grant = grant.ok_or(TokenError::NotSignedIn)?;
-        let bearer = self.load(organization, session, grant).await?;
+        let bearer = self.load(asker, grant).await?;
         if bearer.tokens.expires_at > self.ports.clock.now() {
             return Ok(bearer);
         }
@@ -131,34 +143,57 @@ impl App {
         self.replace(bearer, renewed).await
     }
 
-    async fn load(
-        &self,
-        organization: &Organization,
-        session: SessionId,
-        grant: GrantId,
-    ) -> Result<Bearer, TokenError> {
-        let held = self
-            .store
-            .grants
-            .load(organization, grant)
-            .await?
-            .filter(|held| held.session == session)
-            .ok_or(TokenError::NotSignedIn)?;
-        let snapshot = self
-            .store
-            .conversations
-            .load(organization, held.conversation)
-            .await?;
-        let version = snapshot
-            .and_then(|snapshot| snapshot.session)
-            .filter(|running| running.id == session)
-            .ok_or(TokenError::NotSignedIn)?
+    /// Opens the grant if it is the session's own, or one that the connection shares (XCH-2).
+    async fn load(&self, asker: &Asker<'_>, grant: GrantId) -> Result<Bearer, TokenError> {
+        let not_signed_in = || TokenError::NotSignedIn;
+        let conversation = asker.conversation.ok_or_else(not_signed_in)?;
+        let conversations = &self.store.conversations;
+        let snapshot = conversations.load(asker.organization, conversation).await?;
+        let snapshot = snapshot.ok_or_else(not_signed_in)?;
+        let running = snapshot.session.as_ref();
+        let version = running
+            .filter(|running| running.id == asker.session)
+            .ok_or_else(not_signed_in)?
             .version;
         let published = self
-            .version(organization, version)
+            .version(asker.organization, version)
             .await
             .map_err(|_| TokenError::NoConfiguration)?;
-        self.open_grant(published, held).await
+        let shared = self.shared_grants(&snapshot, &published).await?;
+        let usable = snapshot.grants.iter().chain(&shared);
+        if !usable.into_iter().any(|usable| usable.id == grant) {
+            return Err(TokenError::NotSignedIn);
+        }
+        let held = self.store.grants.load(asker.organization, grant).await?;
+        self.open_grant(published, held.ok_or_else(not_signed_in)?)
+            .await
+    }
+
+    /// Grants of this browser's other conversations, of connections that share them (TOK-1).
+    pub(crate) async fn shared_grants(
+        &self,
+        snapshot: &Snapshot,
+        published: &Published,
+    ) -> Result<Vec<GrantMeta>, StoreError> {
+        let Snapshot { conversation, .. } = snapshot;
+        let shares = |code: &str| {
+            published
+                .connection(code)
+                .is_ok_and(|connection| connection.share_between_conversations)
+        };
+        let connections = &published.organization.connections;
+        let (Some(browser), true) = (
+            conversation.browser,
+            connections.keys().any(|code| shares(code)),
+        ) else {
+            return Ok(Vec::new());
+        };
+        let grants = &self.store.grants;
+        let mut held = grants
+            .of_browser(&conversation.organization, browser)
+            .await?;
+        held.retain(|grant| shares(&grant.connection) && !snapshot.grants.contains(grant));
+        Ok(held)
     }
 
     async fn open_grant(

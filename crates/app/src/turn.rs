@@ -6,13 +6,11 @@
 
 mod decide;
 
-use std::sync::Arc;
-
 use flow::{Event, Program, Refusal};
 use serde_json::{Map, Value};
 use store::{
-    ActivityId, Changes, ConversationId, GrantId, NewOutbox, Organization, OutboxId, Snapshot,
-    StoreError, StoredActivity,
+    ActivityId, Changes, ConversationId, GrantId, GrantMeta, NewOutbox, Organization, OutboxId,
+    Snapshot, StoreError, StoredActivity,
 };
 
 use crate::{
@@ -161,7 +159,8 @@ impl App {
                 .await?
                 .ok_or(TurnError::Unknown)?;
             let published = self.published_for(&snapshot).await?;
-            let decision = self.decide(&snapshot, &published, &cause, seed.clone())?;
+            let shared = self.shared_grants(&snapshot, &published).await?;
+            let decision = self.decide(&snapshot, &shared, &published, &cause, seed.clone())?;
             match self.commit(&snapshot, decision).await {
                 Err(TurnError::Store(StoreError::Conflict)) => {}
                 done => return done,
@@ -173,7 +172,8 @@ impl App {
     fn decide(
         &self,
         snapshot: &Snapshot,
-        published: &Arc<Published>,
+        shared: &[GrantMeta],
+        published: &Published,
         cause: &Cause,
         seed: Seed,
     ) -> Result<Decision, TurnError> {
@@ -181,6 +181,7 @@ impl App {
         let program: &Program = &agent.program;
         let scene = decide::Scene {
             snapshot,
+            shared,
             program,
             version: published.id,
             organization: &published.organization,
@@ -200,16 +201,21 @@ impl App {
         if outcome != Outcome::Committed {
             return Ok(outcome);
         }
-        for grant in doomed {
-            changes
-                .outbox
-                .extend(self.revocation(snapshot, grant, &changes).await?);
+        for grant in &doomed {
+            let effect = self.revocation(snapshot, *grant, &changes).await?;
+            changes.outbox.extend(effect);
         }
         let organization = &snapshot.conversation.organization;
         let said = changes.activities.clone();
         let (at, wakes) = (changes.at, !changes.outbox.is_empty());
         let timed = changes.timer.is_some();
         let committed = self.store.conversations.commit(changes).await?;
+        // A shared grant is another conversation's, which its own commits alone remove from.
+        for grant in doomed {
+            if !snapshot.grants.iter().any(|own| own.id == grant) {
+                self.store.grants.remove(organization, grant).await?;
+            }
+        }
         let news: News = said
             .into_iter()
             .zip(committed.seqs)

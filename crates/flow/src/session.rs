@@ -252,14 +252,20 @@ impl Session {
             .filter(|handle| !self.left.contains(&handle.grant))
     }
 
-    /// `ChatUser.SSOToken`: the handle of the last sign-in, null once its grant is gone (SGN-8).
+    /// `ChatUser.SSOToken`: the handle of the last sign-in, null once its grant is gone (SGN-8). A session that
+    /// has not signed in reads what a connection shares with it, if one does (TOK-1).
     pub(crate) fn sso_token(&self, env: &Env<'_>) -> Value {
-        match self.chat_user.get("SSOToken") {
-            Some(Value::Token(handle)) if self.usable(&handle.connection, env) == Some(handle) => {
-                handle.clone().into()
-            }
-            _ => Value::Null,
-        }
+        let held = match self.chat_user.get("SSOToken") {
+            Some(Value::Token(handle)) => self
+                .usable(&handle.connection, env)
+                .filter(|it| *it == handle),
+            Some(_) => None,
+            None => env
+                .tokens
+                .values()
+                .find(|handle| !self.left.contains(&handle.grant)),
+        };
+        held.cloned().map_or(Value::Null, Value::from)
     }
 
     /// Forgets the sign-in that `ChatUser.SSOToken` stands for; the app still owns the grant.

@@ -12,22 +12,56 @@ use serde_json::json;
 use testkit::{Chat, Files, PUBLIC_URL, World, json as answer_json, rehearsal::Endpoint};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
 
-/// Proves in part: TOK-1 (sharing is not there yet)
+/// Proves: TOK-1
 #[tokio::test]
-async fn a_token_stays_with_the_conversation_it_was_obtained_in() {
-    let world = World::new().await;
-    let browser = world.browser();
-    let mut first = browser.chat("acme", "travel").await;
-    first.sign_in("ann").await;
-    assert_eq!(first.status().await["signed_in"], true);
-    let calls = world.provider().count(Endpoint::Api);
+async fn a_token_stays_with_its_conversation_unless_the_connection_shares_it() {
+    for shares in [false, true] {
+        let setting = format!("client_id: usher\nshare_between_conversations: {shares}");
+        let path = "organizations/acme/connections/corp.yaml";
+        let files = Files::acme()
+            .replacing(path, "client_id: usher", &setting)
+            .agent("probe", "variables: { answer: null }", ASK_ONCE);
+        let world = World::with(files).await;
+        let browser = world.browser();
+        let mut first = browser.chat("acme", "probe").await;
+        first.sign_in("ann").await;
+        assert_eq!(first.said().await, ["called"]);
+        let calls = world.provider().count(Endpoint::Api);
+        assert_eq!(calls, 1);
 
-    let mut second = browser.new_chat("acme", "travel").await;
-    assert_ne!(first.id, second.id);
-    assert_eq!(second.prompts().await.len(), 1, "the same person is asked");
-    assert_eq!(second.status().await["signed_in"], false);
-    assert_eq!(world.provider().count(Endpoint::Api), calls);
+        // Another conversation of the same person.
+        let mut second = browser.new_chat("acme", "probe").await;
+        world.settle().await;
+        assert_ne!(first.id, second.id);
+        assert_eq!(second.prompts().await.len(), usize::from(!shares));
+        assert_eq!(
+            world.provider().count(Endpoint::Api),
+            calls + u64::from(shares)
+        );
+        if shares {
+            assert_eq!(second.said().await, ["called"]);
+            let provider = world.provider();
+            let mut subjects: Vec<_> = provider
+                .seen_at(Endpoint::Api)
+                .map(|seen| seen.subject.clone())
+                .collect();
+            subjects.dedup();
+            assert_eq!(subjects, [Some("person-ann".to_owned())]);
+        }
+
+        // A conversation of somebody else.
+        let mut stranger = world.browser().chat("acme", "probe").await;
+        assert_eq!(stranger.prompts().await.len(), 1);
+    }
 }
+
+const ASK_ONCE: &str = r#"  - id: sign_in
+    when: "[[ChatUser]].SSOToken == null"
+    sign_in: { connection: corp }
+  - id: call
+    http: { connection: corp, get: "https://api.acme.example/api/trips", into: answer }
+  - id: called
+    message: called"#;
 
 const TWO_AND_ONE: &str = r#"  - id: who
     sign_in: { connection: corp }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{ConversationId, GrantId, Json, Organization, SessionId, StoreError};
+use crate::{ConversationId, Digest, GrantId, Json, Organization, SessionId, StoreError};
 
 /// Grants. They are made in one way only, by [`Release`](crate::Release) within a commit.
 #[async_trait]
@@ -14,6 +14,14 @@ pub trait Grants: Send + Sync {
         organization: &Organization,
         id: GrantId,
     ) -> Result<Option<Grant>, StoreError>;
+
+    /// What other conversations of the same browser hold, the newest first: for connections that share
+    /// their grants between a person's conversations (TOK-1). Which connections do is the caller's to know.
+    async fn of_browser(
+        &self,
+        organization: &Organization,
+        browser: Digest,
+    ) -> Result<Vec<GrantMeta>, StoreError>;
 
     /// Overwrites the tokens by refreshed ones, if the grant still is at version `expected` (RTR-2). The
     /// new version is the next number.

@@ -81,6 +81,7 @@ macro_rules! every_case_on {
                 a_grant_has_what_the_attempt_was_for
                 of_many_refreshes_exactly_one_is_kept
                 a_removed_grant_is_gone
+                the_grants_of_a_browser_are_found_in_all_its_conversations
                 a_turn_removes_grants_of_its_conversation_only
                 a_turn_sees_the_grants_of_its_session_only
                 a_grant_of_another_organization_is_not_there

@@ -4,14 +4,14 @@ use flow::{Event, HeaderValue, HttpAnswer, HttpCall, HttpFailure};
 use oauth::http::{Masked, Method, Purpose, Request, Response};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use store::{GrantId, Organization, SessionId};
+use store::GrantId;
 use url::Url;
 
 use super::Done;
 use crate::{
     App,
     ports::{HttpError, Limits},
-    tokens::{Bearer, TokenError},
+    tokens::{Asker, Bearer, TokenError},
     workspace::Connection,
 };
 
@@ -24,8 +24,7 @@ struct Called {
 impl App {
     pub(super) async fn call_http(
         &self,
-        organization: &Organization,
-        session: SessionId,
+        asker: &Asker<'_>,
         grant: Option<GrantId>,
         call: HttpCall,
     ) -> Done {
@@ -33,13 +32,13 @@ impl App {
         let called = match (Url::parse(&call.url), &call.connection) {
             (Err(_), _) => Called::failed(HttpFailure::OriginNotAllowed),
             (Ok(url), None) => self.call_openly(&call, url).await,
-            (Ok(url), Some(_)) => match self.bearer(organization, session, grant).await {
+            (Ok(url), Some(_)) => match self.bearer(asker, grant).await {
                 Ok(bearer) => self.call_as_person(&call, url, bearer).await,
                 Err(error) => Called::without_token(&error),
             },
         };
         Done::Answer {
-            session,
+            session: asker.session,
             event: Event::HttpAnswered {
                 run,
                 answer: called.answer,

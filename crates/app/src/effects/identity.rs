@@ -4,14 +4,14 @@ use flow::{Event, IdentityFailure, Run};
 use jiff::Timestamp;
 use oauth::userinfo;
 use serde_json::{Map, Value};
-use store::{GrantId, Organization, SessionId};
+use store::GrantId;
 use url::Url;
 
 use super::Done;
 use crate::{
     App,
     drive::{DriveError, drive},
-    tokens::Bearer,
+    tokens::{Asker, Bearer},
     workspace::connection::IdentitySource,
 };
 
@@ -27,35 +27,26 @@ struct Failed {
 impl App {
     pub(super) async fn fetch_identity(
         &self,
-        organization: &Organization,
-        session: SessionId,
+        asker: &Asker<'_>,
         grant: Option<GrantId>,
         run: Run,
     ) -> Done {
-        let (answer, spent) = match self.identity(organization, session, grant).await {
+        let (answer, spent) = match self.identity(asker, grant).await {
             Ok(fields) => (Ok(fields), None),
             Err(Failed { code, spent }) => (Err(IdentityFailure { code }), spent),
         };
         Done::Answer {
-            session,
+            session: asker.session,
             event: Event::IdentityFetched { run, answer },
             spent,
         }
     }
 
-    async fn identity(
-        &self,
-        organization: &Organization,
-        session: SessionId,
-        grant: Option<GrantId>,
-    ) -> Result<Fields, Failed> {
-        let bearer = self
-            .bearer(organization, session, grant)
-            .await
-            .map_err(|error| Failed {
-                code: error.as_http_failure().code().to_owned(),
-                spent: error.over(),
-            })?;
+    async fn identity(&self, asker: &Asker<'_>, grant: Option<GrantId>) -> Result<Fields, Failed> {
+        let bearer = self.bearer(asker, grant).await.map_err(|error| Failed {
+            code: error.as_http_failure().code().to_owned(),
+            spent: error.over(),
+        })?;
         let Some(identity) = &bearer.connection().identity else {
             return Ok(Vec::new());
         };

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::{GrantId, Json, NewOutbox, NotJson, OutboxId, OutboxItem, SessionId};
 
 use self::revoke::Revoke;
-use crate::App;
+use crate::{App, tokens::Asker};
 
 /// Something to do. A new kind is a variant here; the matches then ask for the rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,20 +113,22 @@ impl App {
                 session,
                 grant,
                 call,
-            } => {
-                self.call_http(&item.organization, session, grant, call)
-                    .await
-            }
+            } => self.call_http(&asker(item, session), grant, call).await,
             Effect::Identity {
                 session,
                 grant,
                 run,
                 ..
-            } => {
-                self.fetch_identity(&item.organization, session, grant, run)
-                    .await
-            }
+            } => self.fetch_identity(&asker(item, session), grant, run).await,
             Effect::Revoke(revoke) => self.revoke(item, &revoke).await,
         }
+    }
+}
+
+fn asker(item: &OutboxItem, session: SessionId) -> Asker<'_> {
+    Asker {
+        organization: &item.organization,
+        conversation: item.conversation,
+        session,
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use flow::{Channel, Env, Event, Program, Said, Session, TokenHandle, Turn, engine};
 use jiff::{SignedDuration, Timestamp};
 use store::{
-    ActivityId, AttemptChange, AttemptId, AttemptState, Changes, GrantId, Json, NewActivity,
-    NewAttempt, OutboxId, Release, SessionChange, SessionId, Snapshot, TimerChange, VersionId,
+    ActivityId, AttemptChange, AttemptId, AttemptState, Changes, GrantId, GrantMeta, Json,
+    NewActivity, NewAttempt, OutboxId, Release, SessionChange, SessionId, Snapshot, TimerChange,
+    VersionId,
 };
 
 use super::{Cause, Decision, Outcome, Posted, Released, TurnError, Words};
@@ -22,6 +23,8 @@ use crate::{
 /// All that a decision depends on, besides its cause and seed.
 pub(super) struct Scene<'a> {
     pub(super) snapshot: &'a Snapshot,
+    /// Grants of the person's other conversations that this session may use too (TOK-1).
+    pub(super) shared: &'a [GrantMeta],
     pub(super) program: &'a Program,
     pub(super) version: VersionId,
     pub(super) organization: &'a workspace::Organization,
@@ -76,8 +79,12 @@ impl<'a> Draft<'a> {
             doomed: Vec::new(),
             session,
             before: Status::default(),
-            tokens: grants
+            // The newest shared one, unless the session has its own.
+            tokens: scene
+                .shared
                 .iter()
+                .rev()
+                .chain(grants)
                 .map(|grant| handle(&grant.connection, grant.id))
                 .collect(),
             awaits_code: scene

@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
 use super::Sqlite;
+use super::grants::METAS;
 use super::readers::at_one_instant;
 use super::rows::{Table, hit};
 use super::sign_ins;
@@ -128,7 +129,7 @@ fn grants_of(
 ) -> Result<Vec<GrantMeta>, StoreError> {
     let sql = "SELECT id, connection, expires_at FROM grants \
                WHERE organization = ?1 AND conversation = ?2 AND session = ?3 ORDER BY id";
-    GRANTS.all(db, sql, params![organization, id, session])
+    METAS.all(db, sql, params![organization, id, session])
 }
 
 const CONVERSATIONS: Table<Snapshot> = Table {
@@ -142,10 +143,6 @@ const IDS: Table<ConversationId> = Table {
 const ACTIVITIES: Table<StoredActivity> = Table {
     name: "activities",
     read: activity,
-};
-const GRANTS: Table<GrantMeta> = Table {
-    name: "grants",
-    read: grant,
 };
 
 fn snapshot(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
@@ -186,13 +183,5 @@ fn activity(row: &Row<'_>) -> rusqlite::Result<StoredActivity> {
         seq: row.get(1)?,
         at: row.get::<_, At>(2)?.0,
         body: row.get(3)?,
-    })
-}
-
-fn grant(row: &Row<'_>) -> rusqlite::Result<GrantMeta> {
-    Ok(GrantMeta {
-        id: row.get(0)?,
-        connection: row.get(1)?,
-        expires_at: row.get::<_, At>(2)?.0,
     })
 }

@@ -4,7 +4,7 @@ use rusqlite::{Row, params};
 use super::Sqlite;
 use super::rows::{Table, hit, must_hit};
 use super::values::At;
-use crate::{Grant, GrantId, Grants, NewSeal, Organization, StoreError};
+use crate::{Digest, Grant, GrantId, GrantMeta, Grants, NewSeal, Organization, StoreError};
 
 #[async_trait]
 impl Grants for Sqlite {
@@ -17,6 +17,20 @@ impl Grants for Sqlite {
         let sql = "SELECT id, organization, conversation, session, connection, version, sealed, \
                    expires_at, proofs, at FROM grants WHERE organization = ?1 AND id = ?2";
         self.read(move |db| GRANTS.first(db, sql, params![organization, id]))
+            .await
+    }
+
+    async fn of_browser(
+        &self,
+        organization: &Organization,
+        browser: Digest,
+    ) -> Result<Vec<GrantMeta>, StoreError> {
+        let organization = organization.clone();
+        let sql = "SELECT g.id, g.connection, g.expires_at FROM conversations c \
+                   JOIN grants g ON g.organization = c.organization AND g.conversation = c.id \
+                   AND g.session = c.session \
+                   WHERE c.organization = ?1 AND c.browser = ?2 ORDER BY g.id DESC";
+        self.read(move |db| METAS.all(db, sql, params![organization, browser]))
             .await
     }
 
@@ -48,6 +62,18 @@ impl Grants for Sqlite {
             .await
     }
 }
+
+/// What a turn needs to know of a grant: id, connection, expiry.
+pub(super) const METAS: Table<GrantMeta> = Table {
+    name: "grants",
+    read: |row| {
+        Ok(GrantMeta {
+            id: row.get(0)?,
+            connection: row.get(1)?,
+            expires_at: row.get::<_, At>(2)?.0,
+        })
+    },
+};
 
 const GRANTS: Table<Grant> = Table {
     name: "grants",

@@ -1,4 +1,4 @@
-use store::{AttemptChange, Changes, NewSeal, SessionId, Store, StoreError};
+use store::{AttemptChange, Changes, Digest, NewSeal, SessionId, Store, StoreError};
 
 use super::{Scene, at, at_once, count, json, organization, release, unique};
 
@@ -60,6 +60,29 @@ pub async fn of_many_refreshes_exactly_one_is_kept(store: &Store) {
         (grant.version, grant.sealed, grant.expires_at),
         (2, kept.sealed, kept.expires_at)
     );
+}
+
+/// Proves in part: TOK-1 (which connections share is the app's)
+pub async fn the_grants_of_a_browser_are_found_in_all_its_conversations(store: &Store) {
+    let (ours, other) = (Digest([1; 32]), Digest([2; 32]));
+    let mut granted = Vec::new();
+    for (name, browser) in [
+        ("acme", Some(ours)),
+        ("acme", Some(ours)),
+        ("acme", Some(other)),
+        ("acme", None),
+        ("other", Some(ours)),
+    ] {
+        let mut scene = Scene::in_browser(store, name, browser).await;
+        granted.push(scene.granted().await);
+    }
+    let acme = organization("acme");
+    let found = store.grants.of_browser(&acme, ours).await.unwrap();
+    let mut ids: Vec<_> = found.into_iter().map(|grant| grant.id).collect();
+    ids.sort();
+    granted.truncate(2);
+    granted.sort();
+    assert_eq!(ids, granted);
 }
 
 /// Proves in part: SEA-6 (which events remove is the app's)

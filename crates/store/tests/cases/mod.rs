@@ -83,6 +83,11 @@ pub struct Scene {
 impl Scene {
     /// At revision 1, with a session that runs.
     pub async fn begin(store: &Store, name: &str) -> Self {
+        Self::in_browser(store, name, None).await
+    }
+
+    /// The same, of a browser.
+    pub async fn in_browser(store: &Store, name: &str, browser: Option<Digest>) -> Self {
         let mut scene = Self {
             store: store.clone(),
             organization: organization(name),
@@ -92,7 +97,10 @@ impl Scene {
         };
         store
             .conversations
-            .create(scene.new_conversation())
+            .create(NewConversation {
+                browser,
+                ..scene.new_conversation()
+            })
             .await
             .unwrap();
         let mut changes = scene.changes();
