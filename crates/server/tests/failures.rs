@@ -65,6 +65,17 @@ async fn an_attempt_lives_120_seconds_from_its_making_whenever_the_link_is_click
     assert_eq!(chat.said().await.len(), 1);
 }
 
+/// Looks so many times for something new that was said; how much it was.
+async fn told(chat: &mut Chat, looks: u32) -> usize {
+    for _ in 0..looks {
+        let said = chat.said().await.len();
+        if said > 0 {
+            return said;
+        }
+    }
+    0
+}
+
 /// Proves: TMO-2
 #[tokio::test]
 async fn the_limit_is_enforced_without_anybody_doing_anything_also_after_a_restart() {
@@ -79,15 +90,11 @@ async fn the_limit_is_enforced_without_anybody_doing_anything_also_after_a_resta
         }
         let stop = CancellationToken::new();
         let workers = world.spawn_workers(&stop);
-        let mut told = Vec::new();
-        for second in 61..=122 {
-            world.set_clock(BEGIN + SignedDuration::from_secs(second));
-            for _ in 0..20 {
-                tokio::task::yield_now().await;
-                told.extend(chat.said().await);
-            }
-        }
-        assert_eq!(told.len(), 1, "restarted: {restarts}");
+        world.set_clock(BEGIN + SignedDuration::from_secs(119));
+        assert_eq!(told(&mut chat, 50).await, 0, "second 119");
+        // The clock stops here: whatever happens, happens in time.
+        world.set_clock(BEGIN + SignedDuration::from_secs(122));
+        assert_eq!(told(&mut chat, 5_000).await, 1, "restarted: {restarts}");
         let failures = failed(&world, &chat, "sign_in").await;
         assert!(
             matches!(failures.as_slice(), [(code, 120..=122)] if code == "timeout"),
@@ -295,8 +302,16 @@ const CALL: &str = "  - id: sign_in
     message: \"handler {{ SystemError.IsException }} <{{ SystemError.Code }}>\"
     next: end";
 
-async fn calling() -> (World, Chat) {
-    let files = Files::acme().agent("probe", "variables: { answer: null }", CALL);
+/// After its handler the flow waits for a word and calls again, in the same pass.
+const MORE: &str = "
+  - id: handled
+    message: \"handler {{ SystemError.IsException }} <{{ SystemError.Code }}>\"
+  - id: more
+    ask: { into: answer }
+    next: call";
+
+async fn calling(steps: &str) -> (World, Chat) {
+    let files = Files::acme().agent("probe", "variables: { answer: null }", steps);
     let world = World::with(files).await;
     let chat = world.browser().chat("acme", "probe").await;
     (world, chat)
@@ -305,7 +320,7 @@ async fn calling() -> (World, Chat) {
 /// Proves: TMO-8, TMO-9
 #[tokio::test]
 async fn a_failed_call_reaches_its_handler_with_the_right_code() {
-    let (world, mut chat) = calling().await;
+    let (world, mut chat) = calling(CALL).await;
     let api = "https://api.acme.example";
     for code in [401, 403, 500] {
         world.script(api, move |_, _| status(code));
@@ -328,7 +343,8 @@ async fn a_failed_call_reaches_its_handler_with_the_right_code() {
 /// Proves: TMO-8, TMO-11
 #[tokio::test]
 async fn a_call_that_succeeds_takes_the_normal_route_and_clears_the_error() {
-    let (world, mut chat) = calling().await;
+    let again = CALL.replace("on_exception: handler", "on_exception: handled");
+    let (world, mut chat) = calling(&format!("{again}{MORE}")).await;
     world.provider().faults.once(Fault::Http(
         Endpoint::Api,
         Http::Status {
@@ -342,7 +358,7 @@ async fn a_call_that_succeeds_takes_the_normal_route_and_clears_the_error() {
     chat.say("again").await;
     assert_eq!(chat.said().await, ["normal false <>"]);
     let steps = world.steps(&chat).await.split_off(before);
-    assert!(steps.iter().all(|step| step.step != "handler"), "{steps:?}");
+    assert!(steps.iter().all(|step| step.step != "handled"), "{steps:?}");
 }
 
 /// Proves: TMO-10
@@ -378,4 +394,31 @@ async fn a_flow_can_send_a_401_back_through_the_sign_in_and_call_again() {
         .map(|seen| seen.status)
         .collect();
     assert_eq!(calls, [401, 200], "the same call succeeded, once");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_a_restart_cut_off_ends_as_interrupted_and_sends_its_code_once() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let mut chat = browser.chat("acme", "explain").await;
+    let link = chat.prompt().await.link;
+    let address = browser.set_out(&link).await.provider();
+    let callback = world.at_provider(&address, "ann").unwrap();
+    world.silence(Endpoint::Token);
+    let under_way = tokio::spawn({
+        let (browser, callback) = (browser.clone(), callback.clone());
+        async move { browser.come_back(&callback).await }
+    });
+    while world.provider().count(Endpoint::Token) == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.restart().await;
+    under_way.abort();
+    assert_eq!(
+        chat.said().await,
+        ["The sign-in did not work (interrupted). Our people have been told."]
+    );
+    let page = browser.come_back(&callback).await;
+    assert_eq!(page.title(), "The sign-in was interrupted");
+    assert_eq!(world.provider().count(Endpoint::Token), 1);
 }

@@ -83,3 +83,45 @@ impl Jar {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BEGIN;
+
+    fn held(headers: &[&str], seconds: i64) -> Vec<String> {
+        let mut jar = Jar::default();
+        for header in headers {
+            jar.take(header, BEGIN);
+        }
+        let sent = jar.sent("/sign-in/x", BEGIN + SignedDuration::from_secs(seconds));
+        sent.into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
+    }
+
+    #[test]
+    fn cookies_live_as_long_as_they_say_and_only_if_they_keep_the_rules_of_their_name() {
+        for (headers, seconds, expected) in [
+            (
+                &["__Host-a=1; Path=/; Secure; HttpOnly"][..],
+                0,
+                &["__Host-a=1"][..],
+            ),
+            (&["__Host-a=1; Path=/"], 0, &[]),
+            (&["__Host-a=1; Path=/x; Secure"], 0, &[]),
+            (&["__Host-a=1; Path=/; Secure; Domain=example"], 0, &[]),
+            (&["a=1; Max-Age=60"], 59, &["a=1"]),
+            (&["a=1; Max-Age=60"], 60, &[]),
+            (&["a=1", "b=2", "a=3"], 0, &["a=3", "b=2"]),
+            (&["a=1", "a=; Max-Age=0"], 0, &[]),
+            (&["a=1; Path=/other"], 0, &[]),
+        ] {
+            assert_eq!(
+                held(headers, seconds),
+                expected,
+                "{headers:?} after {seconds} s"
+            );
+        }
+    }
+}

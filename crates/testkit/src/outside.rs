@@ -277,3 +277,43 @@ pub fn status(status: u16) -> rehearsal::Response {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BEGIN;
+
+    fn deliver(delivery: Delivery, bytes: usize) -> (Result<usize, HttpError>, i64) {
+        let outside = Outside::new(Arc::new(ManualClock::new(BEGIN)));
+        let answer = rehearsal::Response {
+            body: vec![b' '; bytes],
+            delivery,
+            ..status(200)
+        };
+        let delivered = outside.deliver(answer, &Limits::of(Purpose::Token));
+        let took = outside.clock.now().duration_since(BEGIN).as_secs();
+        (delivered.map(|answer| answer.body.len()), took)
+    }
+
+    #[test]
+    fn answers_travel_as_long_as_they_take_and_no_longer_than_the_limits() {
+        let late = |seconds| Delivery::Late(SignedDuration::from_secs(seconds));
+        for (delivery, bytes, expected) in [
+            (Delivery::Prompt, 10, (Ok(10), 0)),
+            (Delivery::Prompt, 300_000, (Err(HttpError::TooLarge), 0)),
+            (late(5), 10, (Ok(10), 5)),
+            (late(60), 10, (Err(HttpError::TimedOut), 5)),
+            (Delivery::Dripping, 8, (Ok(8), 8)),
+            (Delivery::Dripping, 80, (Err(HttpError::TimedOut), 10)),
+            (Delivery::CutAfter(3), 10, (Err(HttpError::Broken), 0)),
+            (Delivery::Dropped, 10, (Err(HttpError::Broken), 0)),
+            (Delivery::Unreachable, 10, (Err(HttpError::Unreachable), 0)),
+        ] {
+            assert_eq!(
+                deliver(delivery, bytes),
+                expected,
+                "{delivery:?}, {bytes} bytes"
+            );
+        }
+    }
+}
