@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     App,
-    drive::{DriveError, drive},
+    drive::{DriveError, causes, drive},
     keys::{KeyError, Sealed},
     ports::{Limits, Ports},
     versions::Published,
@@ -221,8 +221,8 @@ async fn fetch(ports: &Ports, cache: &mut KeyCache, request: Request) {
         }
         (Ok(()), _) => {}
         (Err(error), _) => {
-            let health = cache.health();
-            tracing::warn!(%address, %error, ?health, "keys.not_fetched");
+            let (because, health) = (causes(&error), cache.health());
+            tracing::warn!(%address, %error, because, ?health, "keys.not_fetched");
         }
     }
 }
@@ -268,6 +268,21 @@ impl Registration {
 }
 
 impl App {
+    /// The registration of a connection with which people may sign in and stay so: one that has
+    /// since been taken out of the branch serves no session any more, whatever version it runs
+    /// (SGN-3).
+    pub(crate) async fn live_registration(
+        &self,
+        published: &Arc<Published>,
+        connection: &str,
+    ) -> Result<Registration, RegistrationError> {
+        let live = self.active(&published.name, &published.branch).await;
+        if live.is_ok_and(|live| live.connection(connection).is_err()) {
+            return Err(RegistrationError::NoConfiguration);
+        }
+        self.registration(published, connection).await
+    }
+
     /// The registration of a connection of this version.
     pub(crate) async fn registration(
         &self,

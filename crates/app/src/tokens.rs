@@ -137,7 +137,7 @@ impl App {
             return self.open_grant(bearer.published, held).await;
         }
         let registration = self
-            .registration(&bearer.published, &bearer.connection)
+            .live_registration(&bearer.published, &bearer.connection)
             .await?;
         let renewed = self.refresh(&registration, &bearer).await?;
         self.replace(bearer, renewed).await

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use store::{Organization, Snapshot, StoreError, VersionId, VersionRow};
+use store::{Organization, Snapshot, StoreError, Version, VersionId, VersionRow};
 
 use crate::{
     App,
@@ -20,6 +20,8 @@ pub struct Published {
     pub id: VersionId,
     /// Whose it is.
     pub name: Organization,
+    /// The branch it was published to.
+    pub branch: String,
     /// What it says.
     pub organization: workspace::Organization,
 }
@@ -92,7 +94,7 @@ impl App {
     ) -> Result<Arc<Published>, VersionError> {
         let active = self.store.versions.active(organization, branch).await?;
         let row = active.ok_or(VersionError::Unknown)?;
-        self.compiled(organization, row.row.id, row.files).await
+        self.compiled(row).await
     }
 
     /// Every agent of the main branch, for whoever looks around.
@@ -139,16 +141,13 @@ impl App {
         }
         let stored = self.store.versions.version(organization, id).await?;
         let stored = stored.ok_or(VersionError::Unknown)?;
-        self.compiled(organization, id, stored.files).await
+        self.compiled(stored).await
     }
 
-    async fn compiled(
-        &self,
-        organization: &Organization,
-        id: VersionId,
-        files: store::Json,
-    ) -> Result<Arc<Published>, VersionError> {
-        let key = (organization.clone(), id);
+    async fn compiled(&self, stored: Version) -> Result<Arc<Published>, VersionError> {
+        let Version { row, files } = stored;
+        let id = row.id;
+        let key = (row.organization.clone(), id);
         if let Some(held) = self.versions.get(&key).await {
             return Ok(held);
         }
@@ -156,10 +155,11 @@ impl App {
         let files: BTreeMap<String, String> = files.read().map_err(|_| unreadable())?;
         let files: Vec<(String, String)> = files.into_iter().collect();
         let mut read = workspace::read(&files, &self.settings.rules()).map_err(|_| unreadable())?;
-        let inside = read.organizations.remove(organization.as_str());
+        let inside = read.organizations.remove(row.organization.as_str());
         let published = Arc::new(Published {
             id,
-            name: organization.clone(),
+            name: row.organization,
+            branch: row.branch,
             organization: inside.ok_or_else(unreadable)?,
         });
         self.versions.insert(key, Arc::clone(&published)).await;

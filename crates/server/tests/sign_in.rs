@@ -47,7 +47,7 @@ async fn a_step_has_a_name_and_the_monitor_shows_it() {
     assert_eq!(shown(&world, &chat).await, [expected]);
 }
 
-/// Proves in part: SGN-3 (a version keeps its connections, so none can be removed under a run)
+/// Proves in part: SGN-3 (removal under a run)
 #[tokio::test]
 async fn a_connection_must_exist_when_the_flow_is_published() {
     let step = "  - id: who\n    sign_in: { connection: cropp }";
@@ -62,7 +62,41 @@ async fn a_connection_must_exist_when_the_flow_is_published() {
     }
 }
 
-/// Proves in part: SGN-3 (a version keeps its connections, so none can be removed under a run)
+/// Proves: SGN-3
+#[tokio::test]
+async fn a_connection_is_known_when_it_is_published_and_its_removal_fails_the_run_that_needs_it() {
+    let step = |code: &str| {
+        format!(
+            "  - id: who\n    sign_in: {{ connection: {code} }}\n    on_exception: told\n  - id: in\n    message: in\n    next: end\n  - id: told\n    message: \"{{{{ SystemError.Code }}}}\""
+        )
+    };
+    let other = "https://login.other.example";
+    let files = Files::acme().connection("other", other);
+    let world = World::new().await;
+    world.add_provider(other, "other");
+    let refused = world
+        .publish(files.clone().agent("probe", "", &step("othr")))
+        .await;
+    assert!(refused.is_err(), "an unknown code is refused");
+    world
+        .publish(files.clone().agent("probe", "", &step("other")))
+        .await
+        .unwrap();
+    let browser = world.browser();
+    let mut chat = browser.chat("acme", "probe").await;
+    let link = chat.prompt().await.link;
+
+    // A flow may not refer to it any more; this session still runs the version that did.
+    world
+        .publish(Files::acme().agent("probe", "", &step("corp")))
+        .await
+        .unwrap();
+    let page = browser.get(&link).await;
+    assert_eq!(page.status, 410, "{}", page.text());
+    assert_eq!(chat.said().await, ["no_configuration"]);
+}
+
+/// Proves in part: SGN-3 (a registration that the provider has deleted)
 #[tokio::test]
 async fn a_connection_that_is_no_more_fails_the_run_instead_of_hanging() {
     let world = World::new().await;

@@ -1,6 +1,6 @@
 //! The provider's answer, from the browser's arrival to quarantine (`security.md` section 2).
 
-use std::{error::Error as _, sync::Arc};
+use std::sync::Arc;
 
 use oauth::{
     callback::{self, Outcome},
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     App,
     connections::{Registration, Unverified},
-    drive::{DriveError, drive},
+    drive::{DriveError, causes, drive},
     keys::{Sealed, digest},
     turn::{Cause, TurnError},
 };
@@ -227,7 +227,7 @@ impl App {
             .version(&attempt.organization, details.version)
             .await
             .map_err(|error| Failed::new(Ending::NoConfiguration, &error))?;
-        self.registration(&published, &attempt.connection)
+        self.live_registration(&published, &attempt.connection)
             .await
             .map_err(|error| Failed::new(Ending::ProviderDown, &error))
     }
@@ -405,10 +405,8 @@ fn misbehaved(error: &OauthError) -> Failed {
         OauthError::Unsupported(_) | OauthError::Rejected(_) => Ending::NoConfiguration,
         OauthError::Unavailable { .. } => Ending::ProviderDown,
     };
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
     Failed {
-        because: causes.join(": "),
+        because: causes(error),
         ..Failed::new(ending, error.code())
     }
 }

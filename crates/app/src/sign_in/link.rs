@@ -191,7 +191,10 @@ impl App {
     async fn set_out(&self, attempt: &Attempt, browser: &Browser) -> Result<LinkPage, TurnError> {
         let details = Details::of(attempt)?;
         let published = self.version(&attempt.organization, details.version).await?;
-        let registration = match self.registration(&published, &attempt.connection).await {
+        let registration = match self
+            .live_registration(&published, &attempt.connection)
+            .await
+        {
             Ok(registration) => registration,
             Err(error) => return self.no_way_out(attempt, &published, error).await,
         };
