@@ -24,22 +24,23 @@ pub(crate) const EVERYTHING: &[Step] = &[
     FORMAT,
     TIDY,
     REQUIREMENTS,
+    WEB_CHECK,
+    // Before anything of Rust: the server embeds what it makes.
+    WEB_BUILD,
     CLIPPY,
     TESTS,
     DOC_TESTS,
-    WEB_CHECK,
-    WEB_BUILD,
     JOURNEYS,
 ];
 pub(crate) const WITHOUT_JOURNEYS: &[Step] = &[
     FORMAT,
     TIDY,
     REQUIREMENTS,
+    WEB_CHECK,
+    WEB_BUILD,
     CLIPPY,
     TESTS,
     DOC_TESTS,
-    WEB_CHECK,
-    WEB_BUILD,
 ];
 pub(crate) const LINT: &[Step] = &[FORMAT, TIDY, REQUIREMENTS, CLIPPY];
 pub(crate) const WEB: &[Step] = &[WEB_CHECK, WEB_BUILD];
