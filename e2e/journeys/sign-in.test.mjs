@@ -13,6 +13,7 @@ for (const { name, open } of SCENES) {
   // Proves in part: SGN-16 (no restart, no variable set before the prompt), UIX-1 (not after sign-out, no host-page token)
   // Proves in part: SGN-7 (the subject that the API saw is shown by the real provider only)
   // Proves in part: PAG-1 (zero reports of the policy; not the header of every route)
+  // Proves in part: OPS-6 (a sign-in is counted; no dashboard yet)
   test(`a person signs in and the chat goes on by itself (${name})`, async (t) => {
     const scene = await open(t);
     const person = await visitor(t, browser);
@@ -32,6 +33,8 @@ for (const { name, open } of SCENES) {
     await chat.says('Ann, you have 2 trips');
     await chat.shield.waitFor();
     assert.deepEqual(person.complaints, []);
+    const metrics = await (await fetch(`${scene.origin}/metrics`)).text();
+    assert.match(metrics, /^usher_sign_ins_total\{ending="released"\} 1$/m);
   });
 
   // Proves: CRD-5

@@ -21,6 +21,7 @@ mod drive;
 mod effects;
 mod keys;
 mod lanes;
+mod meters;
 pub mod ports;
 pub mod publish;
 mod seed;

@@ -18,6 +18,7 @@ use crate::{
     bus::News,
     effects::{Effect, revoke::Revoke},
     keys::KeyError,
+    meters,
     seed::Seed,
     sign_in::proofs::Leave,
     versions::{Published, VersionError},
@@ -59,6 +60,21 @@ pub(crate) enum Cause {
     TimerDue,
     /// A sign-in has come as far as its code: the chat is told to ask for it.
     CodeAwaited,
+}
+
+impl Cause {
+    /// A word for the metrics.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Posted(_) => "posted",
+            Self::Released(_) => "released",
+            Self::SignInFailed { .. } => "sign_in_failed",
+            Self::Answered { .. } => "answered",
+            Self::TimerDue => "timer",
+            Self::CodeAwaited => "code_awaited",
+        }
+    }
 }
 
 /// What a person posted.
@@ -149,6 +165,7 @@ impl App {
         conversation: ConversationId,
         cause: Cause,
     ) -> Result<Outcome, TurnError> {
+        let asked = self.ports.clock.now();
         let _lane = self.lanes.enter(&conversation.to_string()).await;
         let seed = Seed::draw(self.ports.entropy.as_ref());
         for _ in 0..ATTEMPTS {
@@ -162,8 +179,12 @@ impl App {
             let shared = self.shared_grants(&snapshot, &published).await?;
             let decision = self.decide(&snapshot, &shared, &published, &cause, seed.clone())?;
             match self.commit(&snapshot, decision).await {
-                Err(TurnError::Store(StoreError::Conflict)) => {}
-                done => return done,
+                Err(TurnError::Store(StoreError::Conflict)) => meters::conflict(),
+                done => {
+                    let took = self.ports.clock.now().duration_since(asked);
+                    meters::turn(cause.name(), took);
+                    return done;
+                }
             }
         }
         Err(StoreError::Conflict.into())
@@ -209,7 +230,9 @@ impl App {
         let said = changes.activities.clone();
         let (at, wakes) = (changes.at, !changes.outbox.is_empty());
         let timed = changes.timer.is_some();
+        let attempts = changes.attempts.clone();
         let committed = self.store.conversations.commit(changes).await?;
+        meters::sign_ins(&attempts);
         // A shared grant is another conversation's, which its own commits alone remove from.
         for grant in doomed {
             if !snapshot.grants.iter().any(|own| own.id == grant) {

@@ -3,10 +3,10 @@
 //! [`App::run`] does it for as long as the server lives; [`App::work_due`] does what is due now
 //! and returns, for tests on a manual clock.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use flow::Event;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use store::{DueTimer, OutboxItem, Sweep};
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     App,
     effects::{Done, Effect},
+    meters,
     turn::{Cause, TurnError},
 };
 
@@ -29,6 +30,32 @@ const LEASE: SignedDuration = SignedDuration::from_secs(60);
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(2);
 /// Finished attempts are kept this long, so that their pages can still say how they ended.
 const FINISHED_KEPT: SignedDuration = SignedDuration::from_mins(10);
+
+/// Why a job did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Turn(#[from] TurnError),
+    /// The panic hook has logged where.
+    #[error("it panicked")]
+    Panicked,
+}
+
+/// How a batch of jobs went.
+#[derive(Clone, Copy, Default)]
+struct Batch {
+    done: usize,
+    failed: usize,
+}
+
+impl Batch {
+    fn with(self, went_well: bool) -> Self {
+        Self {
+            done: self.done + usize::from(went_well),
+            failed: self.failed + usize::from(!went_well),
+        }
+    }
+}
 
 /// Wakes the workers when a turn gave them something to do.
 #[derive(Default)]
@@ -67,7 +94,8 @@ impl App {
             let timers = self.fire_timers().await?;
             let effects = self.run_effects().await?;
             self.end_overdue().await?;
-            if timers + effects == 0 {
+            // What failed stays due; trying it again at once would not mend it.
+            if timers.done + effects.done == 0 {
                 return Ok(());
             }
         }
@@ -75,7 +103,7 @@ impl App {
 
     async fn work_timers(self: &Arc<Self>, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            let worked = self.timer_round().await;
+            let worked = contained(self.timer_round()).await;
             let pause = self.pause(worked, self.store.timers.next().await.ok().flatten());
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -85,7 +113,7 @@ impl App {
         }
     }
 
-    async fn timer_round(self: &Arc<Self>) -> Result<usize, TurnError> {
+    async fn timer_round(self: &Arc<Self>) -> Result<Batch, TurnError> {
         let fired = self.fire_timers().await?;
         self.end_overdue().await?;
         self.sweep().await?;
@@ -94,7 +122,7 @@ impl App {
 
     async fn work_outbox(self: &Arc<Self>, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            let worked = self.run_effects().await;
+            let worked = contained(self.run_effects()).await;
             let pause = self.pause(worked, self.store.outbox.next_due().await.ok().flatten());
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -106,10 +134,11 @@ impl App {
 
     /// When to look again: at once after a full batch, a little later after a failure, else when
     /// the next row is due.
-    fn pause(&self, worked: Result<usize, TurnError>, next: Option<Timestamp>) -> Timestamp {
+    fn pause(&self, worked: Result<Batch, Failed>, next: Option<Timestamp>) -> Timestamp {
         let now = self.ports.clock.now();
         let later = |span: SignedDuration| now.saturating_add(span).unwrap_or(Timestamp::MAX);
         match worked {
+            Ok(Batch { failed: 1.., .. }) => later(SignedDuration::from_secs(1)),
             Ok(_) => next.unwrap_or(Timestamp::MAX).min(later(LONGEST_SLEEP)),
             Err(error) => {
                 tracing::error!(%error, "background work failed; it is tried again");
@@ -118,42 +147,54 @@ impl App {
         }
     }
 
-    /// Fires timers that are due, in batches. How many there were.
-    async fn fire_timers(self: &Arc<Self>) -> Result<usize, TurnError> {
+    /// Fires timers that are due, in batches.
+    async fn fire_timers(self: &Arc<Self>) -> Result<Batch, TurnError> {
         let due = self.store.timers.due(self.ports.clock.now(), BATCH).await?;
-        let count = due.len();
-        stream::iter(due)
-            .for_each_concurrent(AT_ONCE, |timer| self.fire(timer))
-            .await;
-        Ok(count)
+        let fired = stream::iter(due)
+            .map(|timer| self.fire(timer))
+            .buffer_unordered(AT_ONCE)
+            .fold(
+                Batch::default(),
+                |batch, fired| async move { batch.with(fired) },
+            );
+        Ok(fired.await)
     }
 
-    async fn fire(&self, timer: DueTimer) {
+    async fn fire(&self, timer: DueTimer) -> bool {
+        meters::timer(self.ports.clock.now().duration_since(timer.due));
         let turn = self.turn(&timer.organization, timer.conversation, Cause::TimerDue);
-        if let Err(error) = turn.await {
+        let fired = contained(turn).await;
+        if let Err(error) = &fired {
             tracing::error!(conversation = %timer.conversation, %error, "a timer could not be fired");
         }
+        fired.is_ok()
     }
 
-    /// Runs effects that are due. How many there were.
-    async fn run_effects(self: &Arc<Self>) -> Result<usize, TurnError> {
+    /// Runs effects that are due.
+    async fn run_effects(self: &Arc<Self>) -> Result<Batch, TurnError> {
         let now = self.ports.clock.now();
         let lease = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
         let taken = self.store.outbox.take(now, lease, BATCH).await?;
-        let count = taken.len();
-        stream::iter(taken)
-            .for_each_concurrent(AT_ONCE, |item| self.run_effect(item))
-            .await;
-        Ok(count)
+        let run = stream::iter(taken)
+            .map(|item| self.run_effect(item))
+            .buffer_unordered(AT_ONCE)
+            .fold(
+                Batch::default(),
+                |batch, run| async move { batch.with(run) },
+            );
+        Ok(run.await)
     }
 
-    async fn run_effect(&self, item: OutboxItem) {
-        if let Err(error) = self.try_effect(&item).await {
+    async fn run_effect(&self, item: OutboxItem) -> bool {
+        let run = contained(self.try_effect(&item)).await;
+        if let Err(error) = &run {
             tracing::error!(effect = %item.id, kind = item.kind, %error, "an effect failed; it is tried again");
         }
+        run.is_ok()
     }
 
     async fn try_effect(&self, item: &OutboxItem) -> Result<(), TurnError> {
+        meters::effect(&item.kind);
         let effect: Effect = item.payload.read()?;
         let done = if item.once && !self.starts(item).await? {
             effect.cut_off()
@@ -224,6 +265,14 @@ impl App {
         };
         self.store.maintenance.sweep(sweep).await?;
         Ok(())
+    }
+}
+
+/// A job that panics is one job that failed: the others go on (LIM-7).
+async fn contained<T>(job: impl Future<Output = Result<T, TurnError>>) -> Result<T, Failed> {
+    match AssertUnwindSafe(job).catch_unwind().await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(Failed::Panicked),
     }
 }
 
