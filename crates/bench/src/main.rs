@@ -19,7 +19,8 @@ const ECHO: &str = "  - id: ask\n    ask: { into: answer }\n  - id: echo\n    me
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut report = BTreeMap::new();
-    let world = World::with(Files::examples().agent("echo", "variables: { answer: null }", ECHO)).await;
+    let world =
+        World::with(Files::examples().agent("echo", "variables: { answer: null }", ECHO)).await;
     for at_once in [1, 16, 64] {
         let measured = turns(&world, at_once).await;
         report.insert(format!("turns_per_s_{at_once}"), measured.per_second());
@@ -103,10 +104,16 @@ fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks = after_name.split_whitespace().skip(11).take(2);
-    ticks.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
+    ticks
+        .filter_map(|field| field.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are small")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a benchmark are small"
+)]
 fn as_f64(count: usize) -> f64 {
     count as f64
 }
