@@ -66,7 +66,9 @@ const ASK_ONCE: &str = r#"  - id: sign_in
 /// Proves in part: TOK-1 (sharing is shown above)
 #[tokio::test]
 async fn a_call_in_another_conversation_has_no_token() {
-    let call = "  - id: call
+    let call = "  - id: wait
+    ask: { into: answer }
+  - id: call
     http: { connection: corp, get: \"https://api.acme.example/api/trips\" }
     on_exception: told
   - id: never
@@ -74,12 +76,14 @@ async fn a_call_in_another_conversation_has_no_token() {
     next: end
   - id: told
     message: \"{{ SystemError.Code }}: {{ SystemError.Detail }}\"";
-    let world = World::with(Files::examples().agent("probe", "", call)).await;
+    let files = Files::examples().agent("probe", "variables: { answer: null }", call);
+    let world = World::with(files).await;
     let browser = world.browser();
     let mut first = browser.chat("acme", "travel").await;
     first.sign_in("ann").await;
     let calls = world.provider().count(Endpoint::Api);
     let mut second = browser.chat("acme", "probe").await;
+    second.say("call").await;
     assert_eq!(second.said().await, ["401: not signed in"]);
     assert_eq!(world.provider().count(Endpoint::Api), calls);
 }
