@@ -1,5 +1,7 @@
 //! All the IO of OAuth: send what an exchange asks for, hand it the answer, until it is done.
 
+use std::{error::Error, iter::successors};
+
 use oauth::{Exchange, Progress};
 
 use crate::ports::{HttpError, Limits, Ports};
@@ -13,6 +15,13 @@ pub(crate) enum DriveError {
     /// An answer came, and it is no good.
     #[error(transparent)]
     Answered(#[from] oauth::Error),
+}
+
+/// What lies behind an error, for the log. No error of `oauth` or of the ports holds a secret.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let causes = successors(error.source(), |cause| (*cause).source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
 }
 
 /// Carries `progress` to its end. Never repeats a request: whether that is safe is the caller's
