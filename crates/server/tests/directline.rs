@@ -568,6 +568,12 @@ async fn a_stream_address_counts_once_for_its_conversation_and_its_page() {
         open(&world, &moved, Some(PUBLIC_URL)).await,
         "another conversation",
     );
+    let in_time = stream_of(&chat, "").await;
+    world.advance(59).await;
+    open(&world, &in_time, Some(PUBLIC_URL)).await.unwrap();
+    let late = stream_of(&chat, "").await;
+    world.advance(60).await;
+    assert_unauthorized(open(&world, &late, Some(PUBLIC_URL)).await, "a minute old");
     let bare = stream_of(&chat, "").await;
     let bare = bare.split('?').next().unwrap();
     assert_unauthorized(open(&world, bare, Some(PUBLIC_URL)).await, "no ticket");

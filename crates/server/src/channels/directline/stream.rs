@@ -12,6 +12,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
 use moka::sync::Cache;
 use serde::Deserialize;
 use tokio::{
@@ -48,6 +49,7 @@ pub(crate) struct Tickets {
 struct Ticket {
     token: Token,
     watermark: i64,
+    made: Timestamp,
 }
 
 impl Tickets {
@@ -60,6 +62,14 @@ impl Tickets {
     }
 }
 
+impl Ticket {
+    /// By the server's own clock; the cache forgets by the machine's, to free its room.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.made);
+        age.unsigned_abs() < TICKET_LIFE
+    }
+}
+
 /// A fresh address for one connection.
 pub(super) fn url(site: &Site, token: &Token, watermark: i64) -> String {
     let secret: [u8; 32] = site.app.ports.entropy.bytes();
@@ -67,6 +77,7 @@ pub(super) fn url(site: &Site, token: &Token, watermark: i64) -> String {
     let ticket = Ticket {
         token: token.clone(),
         watermark,
+        made: site.app.ports.clock.now(),
     };
     site.tickets.open.insert(digest(text.as_bytes()), ticket);
     format!(
@@ -101,6 +112,7 @@ pub(super) async fn open(
         .t
         .and_then(|text| site.tickets.open.remove(&digest(text.as_bytes())))
         .filter(|ticket| ticket.token.conversation.to_string() == conversation)
+        .filter(|ticket| ticket.is_fresh(site.app.ports.clock.now()))
         .filter(|ticket| is_from(&ticket.token, &headers));
     let Some(ticket) = ticket else {
         return Problem::new(
