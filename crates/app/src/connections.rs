@@ -532,6 +532,7 @@ mod tests {
         Registration {
             published: Arc::new(Published {
                 id: VersionId::new(BEGIN, [0; 16]),
+                branch: "main".to_owned(),
                 name: Organization::parse("acme").unwrap(),
                 organization: workspace.organizations.remove("acme").unwrap(),
             }),
