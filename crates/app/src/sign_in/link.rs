@@ -33,6 +33,13 @@ pub enum LinkPage {
     Elsewhere,
     /// Unknown, over, or done: nobody is told which (PAG-7).
     Ended,
+    /// Nobody can sign in with this connection as it is, and the attempt has ended.
+    Failed {
+        /// The stable code of why.
+        reason: &'static str,
+        /// The agent, as people know it.
+        agent_title: String,
+    },
     /// The provider cannot be reached at this moment; the link still lives.
     ProviderDown {
         /// The connection, as people know it.
@@ -329,7 +336,11 @@ impl App {
             }
         };
         self.end(attempt, ending).await?;
-        Ok(LinkPage::Ended)
+        let agent = published.agent(&Details::of(attempt)?.agent)?;
+        Ok(LinkPage::Failed {
+            reason: ending.code(),
+            agent_title: agent.settings.title.clone(),
+        })
     }
 }
 

@@ -85,6 +85,14 @@ fn show(site: &Site, page: LinkPage, link: &str, headers: &HeaderMap) -> Respons
         LinkPage::Confirm(confirmation) => confirm(site, &confirmation, link, headers),
         LinkPage::Elsewhere => story(site, StatusCode::CONFLICT, &words::elsewhere()),
         LinkPage::Ended => story(site, StatusCode::GONE, &words::ended()),
+        LinkPage::Failed {
+            reason,
+            agent_title,
+        } => story(
+            site,
+            StatusCode::BAD_GATEWAY,
+            &words::failed(reason, &agent_title),
+        ),
         LinkPage::ProviderDown {
             connection_title, ..
         } => story(
@@ -173,6 +181,9 @@ fn pair(secret: &str, link: &str) -> String {
     URL_SAFE_NO_PAD.encode(hash)
 }
 
+/// Fields that a form may have (LIM-2).
+const MAX_FIELDS: usize = 64;
+
 /// The confirmation form, each field at most once.
 #[derive(Default)]
 struct Form {
@@ -183,7 +194,10 @@ struct Form {
 impl Form {
     fn read(bytes: &[u8]) -> Self {
         let mut form = Self::default();
-        for (name, value) in url::form_urlencoded::parse(bytes) {
+        for (index, (name, value)) in url::form_urlencoded::parse(bytes).enumerate() {
+            if index == MAX_FIELDS {
+                return Self::default();
+            }
             let field = match name.as_ref() {
                 "csrf" => &mut form.csrf,
                 "decision" => &mut form.decision,
