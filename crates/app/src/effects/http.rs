@@ -87,6 +87,7 @@ impl App {
         limits.total = limits
             .total
             .min(std::time::Duration::from_secs(call.timeout_s.into()));
+        limits.first_byte = limits.first_byte.min(limits.total);
         self.ports.http.send(request, limits).await
     }
 }
@@ -123,18 +124,23 @@ impl Called {
                 status: answer.status,
                 body: body(&answer),
             },
-            Err(error) => HttpAnswer::Failed(match error {
-                HttpError::Refused(_) => HttpFailure::OriginNotAllowed,
-                HttpError::Unreachable | HttpError::Broken => HttpFailure::Unreachable,
-                HttpError::TimedOut => HttpFailure::TimedOut,
-                HttpError::TooLarge => HttpFailure::TooLarge,
-                HttpError::Busy => HttpFailure::Busy,
-            }),
+            Err(error) => HttpAnswer::Failed(failure(&error)),
         };
         Self {
             answer,
             spent: None,
         }
+    }
+}
+
+/// What a step sees of an answer that did not come (EGR-9).
+pub(super) const fn failure(error: &HttpError) -> HttpFailure {
+    match error {
+        HttpError::Refused(_) => HttpFailure::OriginNotAllowed,
+        HttpError::Unreachable | HttpError::Broken => HttpFailure::Unreachable,
+        HttpError::TimedOut => HttpFailure::TimedOut,
+        HttpError::TooLarge => HttpFailure::TooLarge,
+        HttpError::Busy => HttpFailure::Busy,
     }
 }
 

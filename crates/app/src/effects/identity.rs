@@ -2,12 +2,15 @@
 
 use flow::{Event, IdentityFailure, Run};
 use jiff::Timestamp;
-use oauth::userinfo;
+use oauth::{
+    Error, Misbehavior, Refusal,
+    userinfo::{self, Fault},
+};
 use serde_json::{Map, Value};
 use store::GrantId;
 use url::Url;
 
-use super::Done;
+use super::{Done, http::failure};
 use crate::{
     App,
     drive::{DriveError, drive},
@@ -55,7 +58,7 @@ impl App {
             Err(DriveError::Answered(error)) if error.wants_new_access_token() => {
                 self.ask_again(&bearer, &endpoint).await
             }
-            answer => answer.map_err(|error| Failed::of(&error)),
+            answer => answer.map_err(|error| Failed::of(&error, bearer.grant)),
         }?;
         Ok(identity.mapping.apply(&Value::Object(answer)))
     }
@@ -78,7 +81,7 @@ impl App {
                     code: "401".to_owned(),
                     spent,
                 },
-                error => Failed::of(&error),
+                error => Failed::of(&error, bearer.grant),
             })
     }
 
@@ -112,18 +115,23 @@ impl App {
 }
 
 impl Failed {
-    fn of(error: &DriveError) -> Self {
-        let code = match error {
-            DriveError::NoAnswer(_) => "unreachable".to_owned(),
-            DriveError::Answered(oauth::Error::Unavailable { status, .. }) => status.to_string(),
-            DriveError::Answered(oauth::Error::Refused(oauth::Refusal::Forbidden)) => {
-                "403".to_owned()
-            }
-            DriveError::Answered(_) => "identity_refused".to_owned(),
+    /// A token that stands for somebody else than who signed in is of no use (UIN-1).
+    fn of(error: &DriveError, grant: GrantId) -> Self {
+        let (code, spent) = match error {
+            DriveError::NoAnswer(error) => (failure(error).code().to_owned(), None),
+            DriveError::Answered(Error::Unavailable { status, .. }) => (status.to_string(), None),
+            DriveError::Answered(Error::Refused(Refusal::Forbidden)) => ("403".to_owned(), None),
+            DriveError::Answered(Error::Misbehaved(Misbehavior::UserInfo(
+                Fault::OtherPerson | Fault::NobodyNamed,
+            ))) => (REFUSED.to_owned(), Some(grant)),
+            DriveError::Answered(_) => (REFUSED.to_owned(), None),
         };
-        Self { code, spent: None }
+        Self { code, spent }
     }
 }
+
+/// The answer cannot be believed, or is no answer to the question.
+const REFUSED: &str = "identity_refused";
 
 /// How long an effect that nobody waits for is put off after its `takes`th failure.
 pub(super) fn back_off(now: Timestamp, takes: u32) -> Timestamp {
