@@ -76,8 +76,11 @@ pub async fn serve(
             .into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                shared.apologise(error.as_ref());
+            tokio::select! {
+                served = connection => if let Err(error) = served {
+                    shared.apologise(error.as_ref());
+                },
+                () = shared.undecided(limits.header) => shared.time_out(),
             }
             drop(permit);
         });

@@ -7,9 +7,10 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use socket2::SockRef;
@@ -21,6 +22,9 @@ use tokio::{
 const REQUEST_TIMEOUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
+/// What a client says first that speaks HTTP/2 (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// A TCP stream with two owners: the HTTP connection, and the task that says 408 to a client
 /// which sent half a header block and then nothing (the HTTP library just closes).
 #[derive(Clone)]
@@ -28,6 +32,9 @@ pub(super) struct Shared {
     stream: Arc<TcpStream>,
     /// Whether anything was read since the last write: then a request is half sent.
     half_sent: Arc<AtomicBool>,
+    /// How much of [`PREFACE`] the client has said, and nothing else; all of it, once it is known
+    /// which HTTP it speaks.
+    preface: Arc<AtomicUsize>,
 }
 
 impl Shared {
@@ -35,15 +42,44 @@ impl Shared {
         Self {
             stream: Arc::new(stream),
             half_sent: Arc::default(),
+            preface: Arc::default(),
+        }
+    }
+
+    /// Comes back if after `limit` the client has not shown which HTTP it speaks. Until then the
+    /// HTTP library has no time-out of its own.
+    pub(super) async fn undecided(&self, limit: Duration) {
+        tokio::time::sleep(limit).await;
+        if self.preface.load(Ordering::Relaxed) == PREFACE.len() {
+            std::future::pending::<()>().await;
         }
     }
 
     /// Answers 408 if `error` is the header time-out and a request had begun.
     pub(super) fn apologise(&self, error: &(dyn Error + 'static)) {
-        if is_timeout(error) && self.half_sent.load(Ordering::Relaxed) {
+        if is_timeout(error) {
+            self.time_out();
+        }
+    }
+
+    /// Answers 408 if a request had begun.
+    pub(super) fn time_out(&self) {
+        if self.half_sent.load(Ordering::Relaxed) {
             // The socket's buffer is empty, so this does not block; if it fails, nobody is there.
             let _ = self.stream.try_write(REQUEST_TIMEOUT);
         }
+    }
+}
+
+impl Shared {
+    fn note(&self, came: &[u8]) {
+        let said = self.preface.load(Ordering::Relaxed);
+        let more = &PREFACE[said..];
+        let count = match more.strip_prefix(came) {
+            Some(rest) => PREFACE.len() - rest.len(),
+            None => PREFACE.len(),
+        };
+        self.preface.store(count, Ordering::Relaxed);
     }
 }
 
@@ -64,6 +100,8 @@ impl AsyncRead for Shared {
                 Ok(count) => {
                     buffer.advance(count);
                     self.half_sent.fetch_or(count > 0, Ordering::Relaxed);
+                    let filled = buffer.filled();
+                    self.note(&filled[filled.len() - count..]);
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
