@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody as _},
     extract::{Request, State},
     middleware::Next,
     response::{IntoResponse as _, Response},
@@ -42,8 +42,12 @@ impl Site {
         self.read_up_to(body, self.options.limits.body_bytes).await
     }
 
-    /// The whole body, if it has at most `bytes` and comes in time.
+    /// The whole body, if it has at most `bytes` and comes in time. One that announces more is
+    /// not waited for.
     pub(crate) async fn read_up_to(&self, body: Body, bytes: usize) -> Result<Bytes, BodyFault> {
+        if body.size_hint().lower() > u64::try_from(bytes).unwrap_or(u64::MAX) {
+            return Err(BodyFault::TooLarge);
+        }
         let whole = Limited::new(body, bytes).collect();
         match tokio::time::timeout(self.options.limits.body, whole).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),

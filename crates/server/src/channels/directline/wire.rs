@@ -41,6 +41,9 @@ pub(crate) enum Posted {
 pub(crate) fn read(bytes: &[u8]) -> Result<Posted, Problem> {
     let activity: Value = serde_json::from_slice(bytes)
         .map_err(|_| Problem::new(http::StatusCode::BAD_REQUEST, "BadSyntax", NOT_JSON))?;
+    if !nests_within(&activity, MAX_DEPTH) {
+        return Err(Problem::bad_argument("The activity is nested too deeply."));
+    }
     let Value::Object(mut body) = activity else {
         return Err(Problem::missing(NO_ACTIVITY));
     };
@@ -71,6 +74,18 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Posted, Problem> {
 
 const NOT_JSON: &str = "The body is not JSON.";
 const NO_ACTIVITY: &str = "Invalid or missing activities in HTTP body";
+
+/// How deep an activity may nest (LIM-2).
+const MAX_DEPTH: usize = 64;
+
+fn nests_within(value: &Value, levels: usize) -> bool {
+    let inside = |value: &Value| nests_within(value, levels - 1);
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(inside),
+        Value::Object(members) => levels > 0 && members.values().all(inside),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
+}
 
 /// A button may post its words as `value`.
 fn words(body: &Map<String, Value>) -> Option<String> {
