@@ -6,7 +6,7 @@ use oauth::{
     token::Caller,
 };
 use serde::{Deserialize, Serialize};
-use store::{Grant, OutboxItem, Quarantined, VersionId};
+use store::{Attempt, Grant, OutboxItem, VersionId};
 use vault::grant::Tokens;
 
 use super::{Done, identity::back_off};
@@ -48,13 +48,13 @@ impl Revoke {
         }
     }
 
-    /// The tokens that a failed attempt left in quarantine.
-    pub(crate) fn of_quarantine(version: VersionId, held: &Quarantined) -> Self {
+    /// The tokens of a failed attempt, sealed for its row in quarantine.
+    pub(crate) fn of_quarantine(version: VersionId, attempt: &Attempt, sealed: &[u8]) -> Self {
         Self {
             version,
-            connection: held.connection.clone(),
-            row: Row::Quarantine(held.attempt.to_string()),
-            sealed: STANDARD.encode(&held.sealed),
+            connection: attempt.connection.clone(),
+            row: Row::Quarantine(attempt.id.to_string()),
+            sealed: STANDARD.encode(sealed),
         }
     }
 }

@@ -302,7 +302,8 @@ impl App {
             })
     }
 
-    /// Puts the tokens where nothing reads them. `false`: the attempt was over meanwhile.
+    /// Puts the tokens where nothing reads them. `false`: the attempt was over meanwhile, and they
+    /// are revoked (PHI-15).
     async fn put_in_quarantine(
         &self,
         attempt: &Attempt,
@@ -326,11 +327,16 @@ impl App {
             code,
             at: self.ports.clock.now(),
         };
-        Ok(self
+        let sealed = quarantine.sealed.clone();
+        let kept = self
             .store
             .sign_ins
             .quarantine(&attempt.organization, attempt.id, quarantine)
-            .await?)
+            .await?;
+        if !kept {
+            self.revoke_sealed(attempt, &sealed).await?;
+        }
+        Ok(kept)
     }
 
     async fn give_up(&self, attempt: &Attempt, failed: Failed) -> Result<(), TurnError> {

@@ -145,7 +145,6 @@ impl App {
 
     /// Revokes and deletes what failed attempts left in quarantine (PHI-10).
     pub(crate) async fn clear_quarantine(&self) -> Result<(), TurnError> {
-        let now = self.ports.clock.now();
         for held in self.store.sign_ins.discarded(BATCH).await? {
             let attempt = self
                 .store
@@ -153,20 +152,32 @@ impl App {
                 .load(&held.organization, held.attempt)
                 .await?;
             if let Some(attempt) = attempt {
-                let version = Details::of(&attempt)?.version;
-                let effect = Effect::Revoke(Revoke::of_quarantine(version, &held));
-                let id = OutboxId::new(now, self.ports.entropy.bytes());
-                self.store
-                    .outbox
-                    .add(&held.organization, effect.into_outbox(id, now)?)
-                    .await?;
-                self.wake.outbox();
+                self.revoke_sealed(&attempt, &held.sealed).await?;
             }
             self.store
                 .sign_ins
                 .discard(&held.organization, held.attempt)
                 .await?;
         }
+        Ok(())
+    }
+
+    /// Has tokens revoked that are sealed for the attempt's row in quarantine, whether they reached
+    /// it or came too late (PHI-15).
+    pub(super) async fn revoke_sealed(
+        &self,
+        attempt: &Attempt,
+        sealed: &[u8],
+    ) -> Result<(), TurnError> {
+        let now = self.ports.clock.now();
+        let version = Details::of(attempt)?.version;
+        let effect = Effect::Revoke(Revoke::of_quarantine(version, attempt, sealed));
+        let id = OutboxId::new(now, self.ports.entropy.bytes());
+        self.store
+            .outbox
+            .add(&attempt.organization, effect.into_outbox(id, now)?)
+            .await?;
+        self.wake.outbox();
         Ok(())
     }
 }
