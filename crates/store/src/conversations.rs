@@ -127,6 +127,8 @@ pub struct Snapshot {
     pub grants: Vec<GrantMeta>,
     /// The number of the last thing said, 0 if nothing was.
     pub last_seq: i64,
+    /// When it is to be woken. A timer that was found due earlier may have been set anew since.
+    pub timer: Option<Timestamp>,
 }
 
 /// The session that runs.

@@ -213,6 +213,11 @@ impl<'a> Draft<'a> {
     }
 
     fn timer_due(&mut self) -> Result<Outcome, TurnError> {
+        let timer = self.scene.snapshot.timer;
+        if timer.is_none_or(|due| due > self.scene.now) {
+            // Since it was found due, another turn has set it anew.
+            return Ok(Outcome::Stale);
+        }
         let Some((_, session)) = &self.session else {
             self.changes.timer = Some(TimerChange::Clear);
             return Ok(Outcome::Committed);

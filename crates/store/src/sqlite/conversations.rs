@@ -103,7 +103,7 @@ fn load(
     id: ConversationId,
 ) -> Result<Option<Snapshot>, StoreError> {
     let sql = "SELECT id, organization, agent, branch, channel, browser, person, at, \
-               revision, last_seq, session, session_version, session_state \
+               revision, last_seq, session, session_version, session_state, timer_due \
                FROM conversations WHERE organization = ?1 AND id = ?2";
     let found = CONVERSATIONS.first(db, sql, params![organization, id])?;
     found.map(|snapshot| complete(db, snapshot)).transpose()
@@ -163,6 +163,7 @@ fn snapshot(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         session: session(row)?,
         attempts: Vec::new(),
         grants: Vec::new(),
+        timer: row.get::<_, Option<At>>(13)?.map(|at| at.0),
     })
 }
 

@@ -52,6 +52,7 @@ pub async fn a_timer_that_is_cleared_is_never_due(store: &Store) {
         })
         .await
         .unwrap();
+    assert_eq!(scene.snapshot().await.timer, Some(at(10)));
     let clear = Some(TimerChange::Clear);
     scene
         .commit(Changes {
