@@ -126,7 +126,7 @@ impl App {
             None => Words::None,
         };
         let body = match &words {
-            Words::Code(_) => masked(post.body),
+            Words::Code(_) => masked(&post.body),
             Words::Flow(_) | Words::None => post.body,
         };
         let posted = Posted {
@@ -296,9 +296,25 @@ const CHANNEL_TOKEN: &str = "usher-channel+jwt";
 /// The largest of them.
 const CHANNEL_TOKEN_BYTES: usize = 4096;
 
-/// The bubble of a typed code, without the code.
-fn masked(mut body: Map<String, Value>) -> Map<String, Value> {
-    body.insert("text".to_owned(), json!("••••-••••"));
-    body.retain(|name, _| name != "value" && name != "speak");
-    body
+/// The bubble of a typed code, without the code: clients repeat what was typed in many a member, so
+/// only those stay by which they find the bubble again (PHI-12).
+fn masked(body: &Map<String, Value>) -> Map<String, Value> {
+    let mut bubble = Map::new();
+    bubble.insert("type".to_owned(), json!("message"));
+    bubble.insert("text".to_owned(), json!("••••-••••"));
+    let echoed = body.get("channelData").and_then(|data| data.get(ECHOED));
+    if let Some(id) = echoed.and_then(Value::as_str).filter(|id| is_echo(id)) {
+        bubble.insert("channelData".to_owned(), json!({ ECHOED: id }));
+    }
+    bubble
+}
+
+/// The member of `channelData` by which Web Chat knows its own message again.
+const ECHOED: &str = "clientActivityID";
+
+/// Web Chat makes it of random letters and digits; what has the shape of a code is none.
+fn is_echo(id: &str) -> bool {
+    id.len() <= 64
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && vault::code::shape(id).is_none()
 }
