@@ -5,11 +5,11 @@ use std::sync::Arc;
 use app::sign_in::link::{Answer, Confirmation, LinkPage, Onward};
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use minijinja::context;
 use sha2::{Digest as _, Sha256};
 
@@ -26,14 +26,15 @@ const FORM_LIFE_S: i64 = 600;
 /// A GET changes nothing, unless this very browser holds the conversation (PHI-4).
 pub(super) async fn open(
     State(site): State<Arc<Site>>,
-    Path(link): Path<String>,
+    uri: Uri,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let link = id(&uri);
     let prefetch = method == Method::HEAD || is_prefetch(&headers);
     let page = site
         .app
-        .open_link(&link, &browser(&headers), prefetch)
+        .open_link(link, &browser(&headers), prefetch)
         .await?;
     Ok(match page {
         // A GET may answer with a redirect; the page that navigates is for forms only.
@@ -41,20 +42,21 @@ pub(super) async fn open(
             let to = Redirect::to(onward.url.as_str()).into_response();
             with_cookie(to, &onward, &headers)
         }
-        page => show(&site, page, &link, &headers),
+        page => show(&site, page, link, &headers),
     })
 }
 
 /// The answer to the confirmation page, from that page and no other.
 pub(super) async fn answer(
     State(site): State<Arc<Site>>,
-    Path(link): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let link = id(&uri);
     let bytes = site.read(body).await?;
     let form = Form::read(&bytes);
-    if !is_same_origin(&site, &headers) || !form.belongs(&link, &headers) {
+    if !is_same_origin(&site, &headers) || !form.belongs(link, &headers) {
         return Ok(story(&site, StatusCode::FORBIDDEN, &words::ended()));
     }
     let Some(answer) = form.answer() else {
@@ -62,7 +64,7 @@ pub(super) async fn answer(
     };
     let page = site
         .app
-        .answer_link(&link, &browser(&headers), answer)
+        .answer_link(link, &browser(&headers), answer)
         .await?;
     Ok(match (page, answer) {
         (LinkPage::Ended, Answer::Cancel) => story(
@@ -75,8 +77,14 @@ pub(super) async fn answer(
             StatusCode::OK,
             &words::failed("reported", "the chat"),
         ),
-        (page, _) => show(&site, page, &link, &headers),
+        (page, _) => show(&site, page, link, &headers),
     })
+}
+
+/// What the link holds, as it was sent. Nothing is decoded or cut into segments, so that whatever is
+/// no link of ours is met by the same page (PHI-2).
+fn id(uri: &Uri) -> &str {
+    uri.path().strip_prefix("/sign-in/").unwrap_or_default()
 }
 
 fn show(site: &Site, page: LinkPage, link: &str, headers: &HeaderMap) -> Response {

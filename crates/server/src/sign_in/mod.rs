@@ -16,8 +16,10 @@ use crate::{
 };
 
 pub(crate) fn routes() -> Router<Arc<Site>> {
+    let link = get(link::open).post(link::answer);
     Router::new()
-        .route("/sign-in/{link}", get(link::open).post(link::answer))
+        .route("/sign-in/", link.clone())
+        .route("/sign-in/{*link}", link)
         .route(
             "/oauth-callback/{organization}/{connection}",
             get(callback::take),

@@ -40,9 +40,10 @@ pub(super) fn display_name(name: &str) -> Option<String> {
 
 fn shown(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}');
+    let breaks = |c: char| matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
     let shown: String = text
         .chars()
-        .filter(|c| !c.is_control() && !turns(*c))
+        .filter(|c| !c.is_control() && !turns(*c) && !breaks(*c))
         .take(64)
         .collect();
     shown.trim().to_owned()
