@@ -41,11 +41,11 @@ mod answer;
 mod browser;
 mod chat;
 mod clock;
-mod crash;
 mod entropy;
 mod files;
 mod jar;
 mod outside;
+mod trouble;
 mod world;
 
 pub use answer::{Answer, Call};

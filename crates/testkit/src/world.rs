@@ -25,14 +25,16 @@ use secrecy::{SecretSlice, SecretString};
 use server::{ConnectionLimits, Options, RequestLimits};
 use store::Store;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use vault::KeyRing;
 
 use crate::{
-    Answer, Browser, Call, Chat, Files, ManualClock, SeededEntropy, Sent, SharedProvider, crash,
+    Answer, Browser, Call, Chat, Files, ManualClock, SeededEntropy, Sent, SharedProvider,
     files::API,
     outside::{Line, Outside, lock},
+    trouble::Trouble,
 };
 
 /// Where people reach the server.
@@ -142,7 +144,7 @@ impl World {
             works: AtomicBool::new(true),
             answered: Mutex::default(),
         };
-        *lock(&inside.running) = Some(inside.start(inside.outside.line(), Crash::Never));
+        *lock(&inside.running) = Some(inside.start(inside.outside.line(), Trouble::None));
         let world = Self {
             inside: Arc::new(inside),
         };
@@ -204,13 +206,22 @@ impl World {
     /// The server stops as if killed and starts again on the same database. Whatever it was waiting for
     /// never comes. Browsers and chats live on.
     pub async fn restart(&self) {
-        self.start_again(Crash::Never).await;
+        self.start_again(Trouble::None).await;
     }
 
     /// The same, and the server that starts stands still for ever where it would commit a release: the tokens are in
     /// quarantine, the proofs held, and nobody knows. Only the next restart goes on.
     pub async fn restart_to_crash_before_release(&self) {
-        self.start_again(Crash::BeforeRelease).await;
+        self.start_again(Trouble::KilledBeforeRelease).await;
+    }
+
+    /// The server stops and starts again, and from then on a batch of timers that were found due is fired only once a
+    /// permit is added: other things happen in between.
+    pub async fn restart_with_late_timers(&self) -> Arc<Semaphore> {
+        let permits = Arc::new(Semaphore::new(0));
+        self.start_again(Trouble::LateTimers(Arc::clone(&permits)))
+            .await;
+        permits
     }
 
     /// A second node: one more server on the same database, with the same clock and network. A restart of either
@@ -231,16 +242,16 @@ impl World {
             works: AtomicBool::new(self.works()),
             answered: Mutex::default(),
         };
-        *lock(&inside.running) = Some(inside.start(inside.outside.line_beside(), Crash::Never));
+        *lock(&inside.running) = Some(inside.start(inside.outside.line_beside(), Trouble::None));
         Self {
             inside: Arc::new(inside),
         }
     }
 
-    async fn start_again(&self, crash: Crash) {
+    async fn start_again(&self, trouble: Trouble) {
         let old = self.inside.running().stop;
         old.cancel();
-        let running = self.inside.start(self.inside.outside.line(), crash);
+        let running = self.inside.start(self.inside.outside.line(), trouble);
         let app = Arc::clone(&running.app);
         *lock(&self.inside.running) = Some(running);
         app.recover().await.expect("a start recovers");
@@ -431,13 +442,9 @@ impl Inside {
         lock(&self.running).clone().expect("a World runs")
     }
 
-    fn start(&self, line: Line, crash: Crash) -> Running {
+    fn start(&self, line: Line, trouble: Trouble) -> Running {
         let store = Store::sqlite(&self.folder.path().join("usher.db"), self.store.clone());
-        let store = store.expect("the database opens");
-        let store = match crash {
-            Crash::Never => store,
-            Crash::BeforeRelease => crash::before_release(store),
-        };
+        let store = trouble.on(store.expect("the database opens"));
         let ports = Ports {
             clock: Arc::clone(&self.clock) as _,
             entropy: Arc::clone(&self.entropy) as _,
@@ -496,13 +503,6 @@ impl Inside {
         let effect = store.outbox.next_due().await.expect("the outbox reads");
         timer.into_iter().chain(effect).min()
     }
-}
-
-/// Where a server is killed.
-#[derive(Clone, Copy)]
-enum Crash {
-    Never,
-    BeforeRelease,
 }
 
 impl Running {

@@ -1,16 +1,57 @@
-//! A store on which a server comes to a stop at a chosen point, as if killed there.
+//! Stores with which a server meets what a race or a kill leads to, at a chosen point.
 
 use std::{future, sync::Arc};
 
 use app::{ConversationId, Digest, OrganizationName as Organization, StoreError, StoredActivity};
 use async_trait::async_trait;
-use store::{AttemptChange, Changes, Committed, Conversations, NewConversation, Snapshot, Store};
+use jiff::Timestamp;
+use store::{
+    AttemptChange, Changes, Committed, Conversations, DueTimer, NewConversation, Snapshot, Store,
+    Timers,
+};
+use tokio::sync::Semaphore;
 
-/// The same store, whose commits with a release never happen and never return.
-pub(crate) fn before_release(store: Store) -> Store {
-    Store {
-        conversations: Arc::new(NeverReleases(Arc::clone(&store.conversations))),
-        ..store
+/// What a server meets.
+pub(crate) enum Trouble {
+    None,
+    /// A commit with a release never happens and never returns, as if the server were killed there.
+    KilledBeforeRelease,
+    /// Timers that were found due come late: one batch for each permit.
+    LateTimers(Arc<Semaphore>),
+}
+
+impl Trouble {
+    /// The same store, with this trouble.
+    pub(crate) fn on(self, store: Store) -> Store {
+        match self {
+            Self::None => store,
+            Self::KilledBeforeRelease => Store {
+                conversations: Arc::new(NeverReleases(Arc::clone(&store.conversations))),
+                ..store
+            },
+            Self::LateTimers(permits) => Store {
+                timers: Arc::new(LateTimers(Arc::clone(&store.timers), permits)),
+                ..store
+            },
+        }
+    }
+}
+
+struct LateTimers(Arc<dyn Timers>, Arc<Semaphore>);
+
+#[async_trait]
+impl Timers for LateTimers {
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>, StoreError> {
+        let due = self.0.due(now, limit).await?;
+        if !due.is_empty() {
+            let permit = self.1.acquire().await.expect("it is never closed");
+            permit.forget();
+        }
+        Ok(due)
+    }
+
+    async fn next(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.0.next().await
     }
 }
 
