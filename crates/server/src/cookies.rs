@@ -154,11 +154,9 @@ mod tests {
 
     #[test]
     fn the_eleventh_attempt_pushes_out_one_of_the_ten_before() {
-        let ten = (0..10)
-            .map(|n| format!("__Host-att-{n:08}=v; "))
-            .collect::<String>();
+        let ten: Vec<String> = (0..10).map(|n| format!("__Host-att-{n:08}=v")).collect();
         assert_eq!(
-            read(&ten).surplus_attempts().collect::<Vec<_>>(),
+            read(&ten.join("; ")).surplus_attempts().collect::<Vec<_>>(),
             ["__Host-att-00000000"]
         );
     }
