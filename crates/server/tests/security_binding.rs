@@ -177,7 +177,7 @@ async fn a_state_with_one_bit_changed_is_unknown_and_only_its_digest_is_stored()
     assert_eq!(underway.come_back().await.title(), "You are signed in");
 }
 
-/// Proves in part: BND-2 (two servers share one database file: no database for several nodes is there yet)
+/// Proves: BND-2
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_fifty_identical_callbacks_at_two_nodes_one_is_taken() {
     let world = World::new().await;
