@@ -340,6 +340,29 @@ async fn a_failed_call_reaches_its_handler_with_the_right_code() {
     assert_eq!(chat.said().await, ["handler true <unreachable>"]);
 }
 
+#[tokio::test]
+async fn a_lost_answer_leaves_the_outcome_unknown_where_the_call_may_not_be_repeated() {
+    for (call, code) in [
+        ("post: URL, body: {}", "outcome_unknown"),
+        ("post: URL, body: {}, repeatable: true", "unreachable"),
+        ("get: URL", "unreachable"),
+    ] {
+        let call = call.replace("URL", "https://api.acme.example/api/trips");
+        let steps = format!(
+            "  - id: who\n    sign_in: {{ connection: corp }}\n  \
+             - id: call\n    http: {{ connection: corp, {call} }}\n    on_exception: told\n  \
+             - id: told\n    message: \"<{{{{ SystemError.Code }}}}>\""
+        );
+        let world = World::with(Files::acme().agent("probe", "", &steps)).await;
+        let fault = Fault::Http(Endpoint::Api, Http::Dropped);
+        world.provider().faults.always(fault);
+        let mut chat = world.browser().chat("acme", "probe").await;
+        chat.sign_in("ann").await;
+        assert_eq!(chat.said().await, [format!("<{code}>")], "{call}");
+        assert_eq!(world.provider().count(Endpoint::Api), 1, "{call}");
+    }
+}
+
 /// Proves: TMO-8, TMO-11
 #[tokio::test]
 async fn a_call_that_succeeds_takes_the_normal_route_and_clears_the_error() {

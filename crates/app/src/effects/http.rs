@@ -50,7 +50,7 @@ impl App {
     /// A call bound to no connection carries no token; a handle in a header has nowhere to go.
     async fn call_openly(&self, call: &HttpCall, url: Url) -> Called {
         match request(call, url, None) {
-            Some(request) => Called::answered(self.send(call, request).await),
+            Some(request) => Called::answered(call, self.send(call, request).await),
             None => Called::failed(HttpFailure::NotSignedIn),
         }
     }
@@ -66,7 +66,7 @@ impl App {
         };
         let answer = self.send(call, first).await;
         if !matches!(&answer, Ok(answer) if answer.status == 401) {
-            return Called::answered(answer);
+            return Called::answered(call, answer);
         }
         let grant = bearer.grant;
         let renewed = match self.renew(bearer).await {
@@ -78,15 +78,13 @@ impl App {
         };
         match self.send(call, again).await {
             Ok(answer) if answer.status == 401 => Called::refused(Some(grant)),
-            answer => Called::answered(answer),
+            answer => Called::answered(call, answer),
         }
     }
 
     async fn send(&self, call: &HttpCall, request: Request) -> Result<Response, HttpError> {
         let mut limits = Limits::of(Purpose::Api);
-        limits.total = limits
-            .total
-            .min(std::time::Duration::from_secs(call.timeout_s.into()));
+        limits.total = std::time::Duration::from_secs(call.timeout_s.into());
         limits.first_byte = limits.first_byte.min(limits.total);
         self.ports.http.send(request, limits).await
     }
@@ -118,12 +116,16 @@ impl Called {
         }
     }
 
-    fn answered(answer: Result<Response, HttpError>) -> Self {
+    fn answered(call: &HttpCall, answer: Result<Response, HttpError>) -> Self {
         let answer = match answer {
             Ok(answer) => HttpAnswer::Answered {
                 status: answer.status,
                 body: body(&answer),
             },
+            // Nobody knows whether it was carried out, and it may not be repeated.
+            Err(error) if call.once && error.may_have_taken_effect() => {
+                HttpAnswer::Failed(HttpFailure::OutcomeUnknown)
+            }
             Err(error) => HttpAnswer::Failed(failure(&error)),
         };
         Self {
