@@ -37,5 +37,5 @@ bench: ## measure
 
 # All else is installed by `cargo xtask set-up`, which needs these two to be built.
 toolchain:
-	@command -v cargo >/dev/null || { echo "Rust is missing. Install it from https://rustup.rs" >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo "Rust is missing. Install it with rustup" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "A C compiler is missing. On Debian: apt-get install build-essential" >&2; exit 1; }
