@@ -140,7 +140,10 @@ async fn forwarded(world: &World, channel: Channel, victim: Victim) -> [Vec<Stri
     let attempt = attempt(world, &link).await;
     let finished = format!("/signed-in/acme/{}", attempt.id);
     for address in [link.as_str(), callback.as_str(), finished.as_str()] {
-        attacker.browser().come_back(address).await;
+        let page = attacker.browser().come_back(address).await;
+        if let Some(code) = page.shown_code() {
+            attacker.say(&code).await;
+        }
     }
     attacker.say("BCDF-GHJK").await;
 
