@@ -4,10 +4,11 @@ use jose::{Alg, KeySet, Kind, Policy, sign::SigningKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use store::{
-    ActivityId, ConversationId, Digest, NewConversation, Organization, Snapshot, StoreError,
-    StoredActivity,
+    ActivityId, Attempt, ConversationId, Digest, NewConversation, Organization, Snapshot,
+    StoreError, StoredActivity,
 };
 use tokio::sync::broadcast;
+use vault::code::Code;
 
 use crate::{
     App,
@@ -15,7 +16,7 @@ use crate::{
     keys::{KeyError, Sealed, digest, secret_text},
     sign_in::code::{self, Tried},
     texts,
-    turn::{Cause, Outcome, Posted, TurnError, Words},
+    turn::{Cause, Outcome, Posted, TurnError},
     versions::VersionError,
 };
 
@@ -121,18 +122,15 @@ impl App {
         post: Post,
     ) -> Result<ActivityId, PostError> {
         let activity = ActivityId::new(self.ports.clock.now(), self.ports.entropy.bytes());
-        let words = match post.text {
-            Some(text) => self.words(organization, id, text).await?,
-            None => Words::None,
-        };
-        let body = match &words {
-            Words::Code(_) => masked(&post.body),
-            Words::Flow(_) | Words::None => post.body,
-        };
+        if let Some((attempt, typed)) = self.awaited_code(organization, id, &post).await? {
+            self.take_code(activity, &attempt, &typed, &post.body)
+                .await?;
+            return Ok(activity);
+        }
         let posted = Posted {
             id: activity,
-            words,
-            body,
+            words: post.text,
+            body: post.body,
         };
         match self.turn(organization, id, Cause::Posted(posted)).await? {
             Outcome::Refused(_) => Err(PostError::SignInPending),
@@ -140,27 +138,44 @@ impl App {
         }
     }
 
-    /// A code that is awaited goes to the sign-in and to nothing else (PHI-12).
-    async fn words(
+    /// The attempt that waits for a code, if the post looks like one.
+    async fn awaited_code(
         &self,
         organization: &Organization,
         id: ConversationId,
-        text: String,
-    ) -> Result<Words, TurnError> {
-        if vault::code::shape(&text).is_none() {
-            return Ok(Words::Flow(text));
-        }
+        post: &Post,
+    ) -> Result<Option<(Attempt, Code)>, TurnError> {
+        let Some(typed) = post.text.as_deref().and_then(vault::code::shape) else {
+            return Ok(None);
+        };
         let snapshot = self.conversation(organization, id).await?;
-        let snapshot = snapshot.ok_or(TurnError::Unknown)?;
-        let Some((attempt, typed)) = code::awaited(&snapshot, &text) else {
-            return Ok(Words::Flow(text));
+        let waiting = code::awaited(snapshot.ok_or(TurnError::Unknown)?);
+        Ok(waiting.map(|attempt| (attempt, typed)))
+    }
+
+    /// A code goes to the sign-in and to nothing else (PHI-12). Its bubble comes first, so that
+    /// whatever follows from it stands below.
+    async fn take_code(
+        &self,
+        activity: ActivityId,
+        attempt: &Attempt,
+        typed: &Code,
+        body: &Map<String, Value>,
+    ) -> Result<(), TurnError> {
+        let bubble = Cause::Posted(Posted {
+            id: activity,
+            words: None,
+            body: masked(body),
+        });
+        let (organization, conversation) = (&attempt.organization, attempt.conversation);
+        self.turn(organization, conversation, bubble).await?;
+        let answer = match self.try_code(attempt, typed).await? {
+            Tried::Right | Tried::WrongForTheLastTime => return Ok(()),
+            Tried::Wrong { left } => texts::wrong_code(left),
+            Tried::Spent => texts::code_spent(),
         };
-        let answer = match self.try_code(attempt, &typed).await? {
-            Tried::Right => None,
-            Tried::Wrong { left } => Some(texts::wrong_code(left)),
-            Tried::Spent => Some(texts::code_spent()),
-        };
-        Ok(Words::Code(answer))
+        let told = Cause::Told(answer);
+        self.turn(organization, conversation, told).await.map(drop)
     }
 
     /// What was said after `watermark`, at most `limit`.

@@ -60,6 +60,8 @@ pub(crate) enum Cause {
     TimerDue,
     /// A sign-in has come as far as its code: the chat is told to ask for it.
     CodeAwaited,
+    /// Usher itself has something to say, beside the flow.
+    Told(String),
 }
 
 impl Cause {
@@ -73,6 +75,7 @@ impl Cause {
             Self::Answered { .. } => "answered",
             Self::TimerDue => "timer",
             Self::CodeAwaited => "code_awaited",
+            Self::Told(_) => "told",
         }
     }
 }
@@ -82,21 +85,10 @@ impl Cause {
 pub(crate) struct Posted {
     /// The id its activity gets.
     pub(crate) id: ActivityId,
-    /// The words.
-    pub(crate) words: Words,
+    /// The words, for the flow; none for an activity that says nothing to it.
+    pub(crate) words: Option<String>,
     /// The activity as the channel will echo it.
     pub(crate) body: Map<String, Value>,
-}
-
-/// The words of a post.
-#[derive(Debug, Clone)]
-pub(crate) enum Words {
-    /// For the flow.
-    Flow(String),
-    /// A typed code: it has been dealt with, and this is what we say to it (PHI-12).
-    Code(Option<String>),
-    /// An activity that says nothing.
-    None,
 }
 
 /// What a release brings.

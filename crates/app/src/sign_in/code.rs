@@ -22,18 +22,19 @@ pub(crate) enum Tried {
         /// Tries that are left.
         left: u32,
     },
+    /// It was wrong, and that was the last try: the flow goes its other way.
+    WrongForTheLastTime,
     /// No further try counts.
     Spent,
 }
 
-/// The attempt whose code the conversation waits for, if `text` looks like one.
-pub(crate) fn awaited<'a>(snapshot: &'a Snapshot, text: &str) -> Option<(&'a Attempt, Code)> {
-    let attempt = snapshot
+/// The attempt whose code the conversation waits for.
+pub(crate) fn awaited(snapshot: Snapshot) -> Option<Attempt> {
+    snapshot
         .attempts
-        .iter()
+        .into_iter()
         .rev()
-        .find(|attempt| attempt.state == AttemptState::Quarantined)?;
-    Some((attempt, vault::code::shape(text)?))
+        .find(|attempt| attempt.state == AttemptState::Quarantined)
 }
 
 impl App {
@@ -58,7 +59,7 @@ impl App {
         }
         if count >= TRIES {
             self.end(attempt, Ending::WrongCode).await?;
-            return Ok(Tried::Spent);
+            return Ok(Tried::WrongForTheLastTime);
         }
         Ok(Tried::Wrong {
             left: TRIES - count,

@@ -10,7 +10,7 @@ use store::{
     VersionId,
 };
 
-use super::{Cause, Decision, Outcome, Posted, Released, TurnError, Words};
+use super::{Cause, Decision, Outcome, Posted, Released, TurnError};
 use crate::{
     activity::{Activity, Pending, Status, Typing},
     effects::Effect,
@@ -121,6 +121,7 @@ impl<'a> Draft<'a> {
             } => self.answered(*effect, *session, event, *spent)?,
             Cause::TimerDue => self.timer_due()?,
             Cause::CodeAwaited => self.say_status()?,
+            Cause::Told(text) => self.told(text)?,
         };
         self.finish(outcome)
     }
@@ -136,16 +137,15 @@ impl<'a> Draft<'a> {
         // Logged first, so that it stands before what the flow answers.
         self.log(posted.id, &Activity::Person(posted.body.clone()))?;
         match &posted.words {
-            Words::Flow(text) => self.advance(Event::Said(text.clone())),
-            Words::Code(Some(answer)) => {
-                let said = Said::Message {
-                    text: answer.clone(),
-                };
-                self.log_new(&Activity::Agent(said))?;
-                Ok(Outcome::Committed)
-            }
-            Words::Code(None) | Words::None => Ok(Outcome::Committed),
+            Some(text) => self.advance(Event::Said(text.clone())),
+            None => Ok(Outcome::Committed),
         }
+    }
+
+    fn told(&mut self, text: &str) -> Result<Outcome, TurnError> {
+        let text = text.to_owned();
+        self.log_new(&Activity::Agent(Said::Message { text }))?;
+        Ok(Outcome::Committed)
     }
 
     fn released(&mut self, released: &Released) -> Result<Outcome, TurnError> {
