@@ -468,6 +468,9 @@ async fn an_odd_activity_is_data_that_nothing_interprets() {
         assert_ne!(echo["from"]["id"], "admin", "{line}");
         assert_eq!(echo["channelId"], "directline", "{line}");
         assert_ne!(echo["timestamp"], "1999-01-01T00:00:00Z", "{line}");
+        for ours in ["serviceUrl", "recipient", "replyToId"] {
+            assert_eq!(echo[ours], Value::Null, "{line}: {ours}");
+        }
     }
     for said in chat.said().await {
         assert!(said == "Yes?" || said.is_empty(), "{said}");
@@ -970,6 +973,10 @@ async fn a_stop_finishes_requests_under_way_and_closes_all_else() {
             .await;
         assert_eq!(all_of(late).await, "", "nobody new is served");
     }
+    assert!(
+        !server.served.is_finished(),
+        "the process stays while a request is under way"
+    );
     busy.write_all(body.as_bytes()).await.unwrap();
     let answer = all_of(&mut busy).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
