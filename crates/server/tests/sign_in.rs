@@ -92,7 +92,7 @@ async fn a_connection_is_known_when_it_is_published_and_its_removal_fails_the_ru
         .await
         .unwrap();
     let page = browser.get(&link).await;
-    assert_eq!(page.status, 410, "{}", page.text());
+    assert_eq!(page.status, 502, "{}", page.text());
     assert_eq!(chat.said().await, ["no_configuration"]);
 }
 

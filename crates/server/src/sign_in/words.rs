@@ -130,7 +130,7 @@ pub(super) fn ended() -> Story {
     Story {
         title: "This sign-in has ended",
         happened: "The link was used, its time was over, or it was never one of ours.".to_owned(),
-        next: "Go back to the chat and ask for a new link. If you are not in a chat with us, close this page.",
+        next: "Go back to the chat and ask for a new link. If a page inside another app brought you here, open that link in your browser itself. If you are not in a chat with us, close this page.",
     }
 }
 
