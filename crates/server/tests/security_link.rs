@@ -973,24 +973,22 @@ async fn of_cancel_expiry_and_completion_exactly_one_happens_in_every_order() {
 async fn a_timer_that_fires_late_ends_nothing_that_came_after_it_was_found() {
     let files = Files::acme().agent("tells", "variables: { answer: null }", TELLS);
     let world = World::with(files).await;
-    let permits = world.restart_with_late_timers().await;
+    let timers = world.restart_to_hold_timers().await;
     let mut chat = world.browser().chat("acme", "tells").await;
     let link = chat.prompt().await.link;
     let deadline = attempt(&world, &link).await.deadline;
     world.stop_work();
 
-    // Somebody's clock is ahead and finds the timer; before it fires, the person has signed in.
+    // A clock that is ahead finds the timer; before it fires, the person has signed in.
     world.set_clock(deadline);
     let firing = {
         let world = world.clone();
         tokio::spawn(async move { world.settle().await })
     };
-    for _ in 0..1_000 {
-        tokio::task::yield_now().await;
-    }
+    timers.found().await;
     world.set_clock(deadline - SignedDuration::from_secs(5));
     assert_eq!(chat.sign_in("ann").await.title(), "You are signed in");
-    permits.add_permits(1);
+    timers.let_go();
     firing.await.unwrap();
 
     assert_eq!(chat.said().await, ["done"]);

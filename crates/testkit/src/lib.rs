@@ -55,6 +55,7 @@ pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
 pub use files::Files;
 pub use outside::{Sent, SharedProvider, json, status};
+pub use trouble::HeldTimers;
 pub use world::{BEGIN, CLIENT_SECRET, ISSUER, PUBLIC_URL, SetUp, World};
 
 pub use jose;

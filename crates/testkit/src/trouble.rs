@@ -16,8 +16,8 @@ pub(crate) enum Trouble {
     None,
     /// A commit with a release never happens and never returns, as if the server were killed there.
     KilledBeforeRelease,
-    /// Timers that were found due come late: one batch for each permit.
-    LateTimers(Arc<Semaphore>),
+    /// Timers that were found due come late.
+    LateTimers(Arc<HeldTimers>),
 }
 
 impl Trouble {
@@ -29,23 +29,53 @@ impl Trouble {
                 conversations: Arc::new(NeverReleases(Arc::clone(&store.conversations))),
                 ..store
             },
-            Self::LateTimers(permits) => Store {
-                timers: Arc::new(LateTimers(Arc::clone(&store.timers), permits)),
+            Self::LateTimers(held) => Store {
+                timers: Arc::new(LateTimers(Arc::clone(&store.timers), held)),
                 ..store
             },
         }
     }
 }
 
-struct LateTimers(Arc<dyn Timers>, Arc<Semaphore>);
+/// Timers that were found due and have not been fired yet: other things happen in between.
+pub struct HeldTimers {
+    found: Semaphore,
+    let_go: Semaphore,
+}
+
+impl HeldTimers {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            found: Semaphore::new(0),
+            let_go: Semaphore::new(0),
+        })
+    }
+
+    /// Waits until a batch has been found.
+    pub async fn found(&self) {
+        pass(&self.found).await;
+    }
+
+    /// Lets one batch be fired.
+    pub fn let_go(&self) {
+        self.let_go.add_permits(1);
+    }
+}
+
+async fn pass(semaphore: &Semaphore) {
+    let permit = semaphore.acquire().await;
+    permit.expect("it is never closed").forget();
+}
+
+struct LateTimers(Arc<dyn Timers>, Arc<HeldTimers>);
 
 #[async_trait]
 impl Timers for LateTimers {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>, StoreError> {
         let due = self.0.due(now, limit).await?;
         if !due.is_empty() {
-            let permit = self.1.acquire().await.expect("it is never closed");
-            permit.forget();
+            self.1.found.add_permits(1);
+            pass(&self.1.let_go).await;
         }
         Ok(due)
     }

@@ -25,7 +25,6 @@ use secrecy::{SecretSlice, SecretString};
 use server::{ConnectionLimits, Options, RequestLimits};
 use store::Store;
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use vault::KeyRing;
@@ -34,7 +33,7 @@ use crate::{
     Answer, Browser, Call, Chat, Files, ManualClock, SeededEntropy, Sent, SharedProvider,
     files::API,
     outside::{Line, Outside, lock},
-    trouble::Trouble,
+    trouble::{HeldTimers, Trouble},
 };
 
 /// Where people reach the server.
@@ -215,13 +214,12 @@ impl World {
         self.start_again(Trouble::KilledBeforeRelease).await;
     }
 
-    /// The server stops and starts again, and from then on a batch of timers that were found due is fired only once a
-    /// permit is added: other things happen in between.
-    pub async fn restart_with_late_timers(&self) -> Arc<Semaphore> {
-        let permits = Arc::new(Semaphore::new(0));
-        self.start_again(Trouble::LateTimers(Arc::clone(&permits)))
+    /// The server stops and starts again, and from then on timers that were found due are held until they are let go.
+    pub async fn restart_to_hold_timers(&self) -> Arc<HeldTimers> {
+        let held = HeldTimers::new();
+        self.start_again(Trouble::LateTimers(Arc::clone(&held)))
             .await;
-        permits
+        held
     }
 
     /// A second node: one more server on the same database, with the same clock and network. A restart of either
