@@ -47,7 +47,10 @@ test('texts of a designer are shown as they are written and do nothing', async (
   }));
   assert.deepEqual(made, { links: [], parts: 0, ran: undefined });
 
-  // A button whose value is no link of ours says its words; it opens nothing.
+  // A button whose value is no link of ours says its words; it opens nothing. Something said first:
+  // then the chat is connected, and nothing is drawn anew under the pointer.
+  await chat.type('hello');
+  await chat.says('hello');
   const opened = [];
   person.context.on('page', (page) => opened.push(page.url()));
   await chat.button('script:').click();
