@@ -1,6 +1,6 @@
 //! Typed codes: P3 (PHI-8, PHI-12).
 
-use store::{Attempt, AttemptState, Snapshot};
+use store::{Attempt, AttemptState, Quarantined, Snapshot};
 use vault::{code::Code, same};
 
 use super::{
@@ -53,8 +53,14 @@ impl App {
         let Some(count) = counted else {
             return Ok(Tried::Spent);
         };
-        if self.is_right(attempt, typed).await? {
-            self.release_by_code(attempt).await?;
+        let sign_ins = &self.store.sign_ins;
+        let waiting = sign_ins
+            .quarantined(&attempt.organization, attempt.id)
+            .await?;
+        if let Some(waiting) = waiting
+            && self.is_right(attempt, &waiting, typed).await?
+        {
+            self.release_by_code(attempt, &waiting).await?;
             return Ok(Tried::Right);
         }
         if count >= TRIES {
@@ -66,13 +72,13 @@ impl App {
         })
     }
 
-    async fn is_right(&self, attempt: &Attempt, typed: &Code) -> Result<bool, TurnError> {
-        let waiting = self
-            .store
-            .sign_ins
-            .quarantined(&attempt.organization, attempt.id)
-            .await?;
-        let Some(expected) = waiting.and_then(|waiting| waiting.code) else {
+    async fn is_right(
+        &self,
+        attempt: &Attempt,
+        waiting: &Quarantined,
+        typed: &Code,
+    ) -> Result<bool, TurnError> {
+        let Some(expected) = waiting.code else {
             return Ok(false);
         };
         let place = Sealed::Quarantine {
@@ -84,15 +90,11 @@ impl App {
         Ok(same(&typed, &expected.0))
     }
 
-    async fn release_by_code(&self, attempt: &Attempt) -> Result<(), TurnError> {
-        let waiting = self
-            .store
-            .sign_ins
-            .quarantined(&attempt.organization, attempt.id)
-            .await?;
-        let Some(waiting) = waiting else {
-            return Ok(());
-        };
+    async fn release_by_code(
+        &self,
+        attempt: &Attempt,
+        waiting: &Quarantined,
+    ) -> Result<(), TurnError> {
         let proofs = Proofs {
             code: true,
             ..waiting.identity.read()?
